@@ -1,0 +1,29 @@
+"""What every command line tool of this project shares."""
+
+from __future__ import annotations
+
+import sys
+from typing import Callable, NoReturn
+
+
+class UserError(Exception):
+    """A mistake in what the user gave: one line that says what and the way out."""
+
+
+def run_tool(main: Callable[[], None]) -> NoReturn:
+    """Run a tool's ``main`` and end the process with an honest exit status.
+
+    Args:
+        main: Parses the command line and does the work.
+
+    Raises:
+        SystemExit: Always. Status 0 when ``main`` returned, 2 after a
+            :class:`UserError`, whose message is printed as one line on standard
+            error. Any other exception is a defect and keeps its traceback.
+    """
+    try:
+        main()
+    except UserError as error:
+        print(f'error: {error}', file=sys.stderr)
+        sys.exit(2)
+    sys.exit(0)

@@ -1,0 +1,97 @@
+"""What a current PyTorch and ``mmcv-lite`` need before OpenMMLab runs on them.
+
+Applied once, on ``import litehrnet_mm``. Every part looks first whether it is needed
+and says at DEBUG level what it did:
+
+* without compiled operators (``mmcv-lite``), ``import mmdet`` and with it
+  ``import mmpose.models`` fail. The loader of those operators gets stand-ins, which
+  raise :class:`MissingOperatorError` when they are *called*;
+* since PyTorch 2.6 ``torch.load`` accepts tensors and plain containers only, which
+  refuses MMEngine's own training checkpoints. Their types are allow-listed.
+  ``weights_only`` itself stays on: a file that would run code is still refused.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from types import SimpleNamespace
+from typing import Callable, NoReturn
+
+import torch
+
+logger = logging.getLogger(__name__)
+
+_applied = False
+
+
+class MissingOperatorError(RuntimeError):
+    """A compiled operator of mmcv was called, but only ``mmcv-lite`` is installed."""
+
+
+def apply_compat() -> None:
+    """Apply each part that this environment needs; later calls do nothing."""
+    global _applied
+    if _applied:
+        return
+    _applied = True
+    if not has_compiled_ops():
+        provide_operator_stand_ins()
+        logger.debug('mmcv._ext not found: stand-ins serve the compiled operators')
+    if hasattr(torch.serialization, 'add_safe_globals'):
+        torch.serialization.add_safe_globals(checkpoint_types())
+        logger.debug('MMEngine checkpoint types allow-listed for torch.load')
+
+
+def has_compiled_ops() -> bool:
+    """Whether the installed mmcv has its compiled extension (full ``mmcv``)."""
+    return importlib.util.find_spec('mmcv._ext') is not None
+
+
+def provide_operator_stand_ins() -> None:
+    """Let ``mmcv.ops`` be imported without its compiled extension.
+
+    ``sys.modules`` stays as it is: MMEngine looks there to tell ``mmcv`` from
+    ``mmcv-lite``, and has to get the true answer.
+    """
+    from mmcv.utils import ext_loader
+
+    def load_stand_ins(name: str, funcs: list[str]) -> SimpleNamespace:
+        return SimpleNamespace(**{func: _stand_in(func) for func in funcs})
+
+    ext_loader.load_ext = load_stand_ins
+
+
+def _stand_in(operator: str) -> Callable[..., NoReturn]:
+    def missing_operator(*args, **kwargs) -> NoReturn:
+        raise MissingOperatorError(
+            f"the compiled mmcv operator '{operator}' was called, but mmcv-lite has "
+            'none: install full mmcv (pip uninstall mmcv-lite; pip install '
+            '"mmcv>=2.1.0,<2.2.0", which compiles for about half an hour where '
+            'there is no wheel)'
+        )
+
+    missing_operator.__name__ = operator
+    return missing_operator
+
+
+def checkpoint_types() -> list:
+    """The types beside tensors that MMEngine writes into a training checkpoint.
+
+    ``message_hub`` holds a :class:`~mmengine.logging.HistoryBuffer` for each logged
+    scalar, those and ``dataset_meta`` hold NumPy arrays and scalars.
+    """
+    import numpy as np
+    from mmengine.logging import HistoryBuffer
+
+    numpy_core = np.core if np.lib.NumpyVersion(np.__version__) < '2.0.0' else np._core
+    names = ('bool', 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32')
+    names += ('uint64', 'float16', 'float32', 'float64')
+    return [
+        HistoryBuffer,
+        np.ndarray,
+        np.dtype,
+        numpy_core.multiarray._reconstruct,
+        numpy_core.multiarray.scalar,
+        *(type(np.dtype(name)) for name in names),
+    ]

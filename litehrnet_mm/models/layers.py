@@ -1,0 +1,121 @@
+"""Convolution stacks and tensor moves that every part of the network shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch.nn.functional as F
+from mmcv.cnn import ConvModule, build_conv_layer, build_norm_layer
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class LayerCfg:
+    """How layers are built: the ``conv_cfg`` and ``norm_cfg`` of OpenMMLab.
+
+    Attributes:
+        conv: Configuration of every convolution; ``None`` is ``nn.Conv2d``.
+        norm: Configuration of every normalisation.
+    """
+
+    conv: dict | None = None
+    norm: dict = field(default_factory=lambda: dict(type='BN'))
+
+    def conv_module(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int = 1,
+        stride: int = 1,
+        groups: int = 1,
+        act: str | None = None,
+        norm: bool = True,
+    ) -> ConvModule:
+        """Convolution ('same' padding), normalisation and activation.
+
+        Without ``norm`` the convolution has a bias.
+        """
+        return ConvModule(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride=stride,
+            padding=kernel_size // 2,
+            groups=groups,
+            conv_cfg=self.conv,
+            norm_cfg=self.norm if norm else None,
+            act_cfg=dict(type=act) if act else None,
+        )
+
+    def depthwise(self, channels: int, stride: int = 1) -> ConvModule:
+        """3×3 depthwise convolution and normalisation."""
+        return self.conv_module(channels, channels, 3, stride, groups=channels)
+
+    def bare_conv(
+        self, in_channels: int, out_channels: int, kernel_size: int = 1, **kwargs
+    ) -> nn.Module:
+        """Convolution without bias, for stacks whose keys are plain numbers."""
+        return build_conv_layer(
+            self.conv,
+            in_channels,
+            out_channels,
+            kernel_size=kernel_size,
+            padding=kernel_size // 2,
+            bias=False,
+            **kwargs,
+        )
+
+    def bare_norm(self, channels: int) -> nn.Module:
+        """Normalisation, for stacks whose keys are plain numbers."""
+        return build_norm_layer(self.norm, channels)[1]
+
+    def depthwise_pointwise(
+        self, in_channels: int, out_channels: int, stride: int, relu: bool
+    ) -> nn.Sequential:
+        """3×3 depthwise and 1×1 convolution, each with normalisation.
+
+        The layers are numbered as in the released checkpoints: depthwise 0, its
+        normalisation 1, pointwise 2, its normalisation 3, ReLU 4.
+        """
+        layers = [
+            self.bare_conv(
+                in_channels, in_channels, 3, stride=stride, groups=in_channels
+            ),
+            self.bare_norm(in_channels),
+            self.bare_conv(in_channels, out_channels),
+            self.bare_norm(out_channels),
+        ]
+        return nn.Sequential(*layers, *([nn.ReLU(inplace=True)] if relu else []))
+
+    def downsampling(
+        self, in_channels: int, out_channels: int, steps: int, last_relu: bool
+    ) -> nn.Sequential:
+        """Halve the resolution ``steps`` times; the last step sets the width."""
+        return nn.Sequential(
+            *(
+                self.depthwise_pointwise(
+                    in_channels,
+                    out_channels if step == steps - 1 else in_channels,
+                    stride=2,
+                    relu=last_relu or step < steps - 1,
+                )
+                for step in range(steps)
+            )
+        )
+
+
+def channel_shuffle(x: Tensor) -> Tensor:
+    """Interleave the two halves of the channels: ``(N, C, H, W)``, C even.
+
+    Channel ``c`` of the first half goes to ``2c``, of the second half to ``2c + 1``,
+    so that the next block's split sees both (ShuffleNet, Zhang et al., 2018, with two
+    groups).
+    """
+    batch, channels, height, width = x.shape
+    x = x.reshape(batch, 2, channels // 2, height, width)
+    return x.transpose(1, 2).reshape(batch, channels, height, width)
+
+
+def upsample_nearest_like(x: Tensor, reference: Tensor) -> Tensor:
+    """Repeat the pixels of ``x`` until it is as high and wide as ``reference``."""
+    return F.interpolate(x, size=reference.shape[-2:], mode='nearest')
