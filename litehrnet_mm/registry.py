@@ -6,6 +6,7 @@ MMEngine imports ``<scope>.registry`` when it meets a scope it does not know, an
 MMPretrain.
 """
 
+from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import Registry
 
@@ -14,4 +15,10 @@ MODELS = Registry(
     parent=MMENGINE_MODELS,
     scope='litehrnet_mm',
     locations=['litehrnet_mm.models'],
+)
+HOOKS = Registry(
+    'hook',
+    parent=MMENGINE_HOOKS,
+    scope='litehrnet_mm',
+    locations=['litehrnet_mm.engine.hooks'],
 )

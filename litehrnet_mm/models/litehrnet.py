@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -203,29 +203,38 @@ class LiteHRNet(BaseModule):
             for key in state_dict
             if key.startswith(prefix) and key[len(prefix) :] not in own
         }
-        if foreign:
-            known = {prefix + key for key in self._full_net_keys()}
-            left_out = sorted(foreign & known)
-            for key in left_out:
-                del state_dict[key]
-            if left_out:
-                print_log(
-                    f'LiteHRNet with out_indices={self.out_indices} and '
-                    f'with_head={self.with_head} has no use for {len(left_out)} '
-                    f'entries of the checkpoint, left out: {", ".join(left_out)}',
-                    logger='current',
-                    level=logging.INFO,
-                )
+        left_out = {key for key in foreign if key[len(prefix) :] in self._full_net_keys}
+        for key in left_out:
+            del state_dict[key]
+        if left_out:
+            parts = sorted({self._missing_part(key[len(prefix) :]) for key in left_out})
+            print_log(
+                f'LiteHRNet with out_indices={self.out_indices} and with_head='
+                f'{self.with_head} left out {len(left_out)} entries of the checkpoint '
+                f'that it has no use for, in {", ".join(parts)}',
+                logger='current',
+            )
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
-    def _full_net_keys(self) -> set[str]:
+    def _missing_part(self, key: str) -> str:
+        """The outermost module that holds ``key`` in a full net, and not in this."""
+        names = key.split('.')
+        module: nn.Module = self
+        for depth, name in enumerate(names):
+            module = module._modules.get(name, nn.Identity())
+            if isinstance(module, nn.Identity):
+                return '.'.join(names[: depth + 1])
+        return key
+
+    @cached_property
+    def _full_net_keys(self) -> frozenset[str]:
         """Keys of the released form of this architecture: all branches and head."""
         branches = range(self.arch.stages[-1].num_branches)
         with torch.device('meta'):
             full = LiteHRNet(
                 self.arch, out_indices=branches, with_head=True, norm_cfg=self.norm_cfg
             )
-        return set(full.state_dict())
+        return frozenset(full.state_dict())
 
 
 def _published_init() -> list[dict[str, Any]]:

@@ -1,0 +1,32 @@
+# `make demo` and `make test` do all the set-up they need; `make help` lists the rest.
+PYTHON ?= python3
+VENV ?= .venv
+STAMP := $(VENV)/.installed
+RUN := $(VENV)/bin/python
+
+.PHONY: help install demo test lint env-info clean
+
+help: ## show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
+
+install: $(STAMP) ## make .venv with everything in it
+
+$(STAMP): requirements/install.sh $(wildcard requirements/*.txt) setup.py
+	requirements/install.sh $(VENV) $(PYTHON)
+	@touch $@
+
+demo: install ## train on synthetic people, evaluate, draw the predicted poses
+	$(RUN) tools/demo.py
+
+test: install ## run the tests
+	$(RUN) -m pytest
+
+lint: install ## check style
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+env-info: install ## print the versions of everything that matters
+	$(RUN) tools/env_info.py
+
+clean: ## remove the virtual environment and what the demo wrote
+	rm -rf $(VENV) data/synthetic_people work_dirs/demo

@@ -1,0 +1,112 @@
+"""Checkpoint files of PyTorch: read without executing code, and held against a model.
+
+Source: ``torch.load(weights_only=True)`` with the types that
+:mod:`litehrnet_mm.compat` allow-lists.
+"""
+
+from __future__ import annotations
+
+import pickle
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from litehrnet_mm.cli import UserError
+
+FORBIDDEN = re.compile(r'GLOBAL (\S+)')
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Read a checkpoint onto the CPU.
+
+    Args:
+        path: A file that ``torch.save`` wrote: a training checkpoint, or a bare
+            state dict.
+
+    Returns:
+        The checkpoint; a bare state dict is put under ``'state_dict'``.
+
+    Raises:
+        UserError: If the file is missing, damaged, not a checkpoint, or a pickle that
+            holds anything but tensors, plain containers and MMEngine's own types.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f'checkpoint not found: {path}')
+    try:
+        content = torch.load(path, map_location='cpu', weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise UserError(_describe_refusal(path, str(error))) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f'checkpoint {path} is damaged or not a PyTorch file: '
+            f'{str(error).splitlines()[0] if str(error) else "it ends too early"}'
+        ) from error
+    if isinstance(content, dict) and 'state_dict' not in content:
+        content = {'state_dict': content}
+    if not isinstance(content, dict) or not _is_state_dict(content['state_dict']):
+        raise UserError(f'checkpoint {path} holds no state dict of named tensors')
+    return content
+
+
+def _is_state_dict(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and len(value) > 0
+        and all(isinstance(key, str) for key in value)
+        and all(isinstance(item, torch.Tensor) for item in value.values())
+    )
+
+
+def _describe_refusal(path: Path, text: str) -> str:
+    found = FORBIDDEN.search(text)
+    if found:
+        return (
+            f'checkpoint {path} refused: it refers to {found[1]}, which is no tensor '
+            'or plain value and could run code; get it from a source you trust as '
+            'weights alone'
+        )
+    return f'checkpoint {path} is damaged or not a PyTorch file'
+
+
+def check_fits(path: str | Path, model: nn.Module) -> None:
+    """Check that a checkpoint holds every weight of a model, in its shape.
+
+    Entries that the model has no place for are allowed: an auxiliary head, say.
+
+    Args:
+        path: The checkpoint's file.
+        model: The model it will be loaded into.
+
+    Raises:
+        UserError: If the file cannot be read, or weights are missing or differ in
+            shape; the first ones are named.
+    """
+    weights = {
+        re.sub(r'^module\.', '', key): value
+        for key, value in read_checkpoint(path)['state_dict'].items()
+    }
+    wanted = {
+        key: value
+        for key, value in model.state_dict().items()
+        if not key.endswith('num_batches_tracked')
+    }
+    missing = [key for key in wanted if key not in weights]
+    differing = [
+        f'{key} {tuple(weights[key].shape)} instead of {tuple(value.shape)}'
+        for key, value in wanted.items()
+        if key in weights and weights[key].shape != value.shape
+    ]
+    if missing or differing:
+        problems = []
+        if missing:
+            problems.append(f'{len(missing)} of {len(wanted)} entries are missing')
+        if differing:
+            problems.append(f'{len(differing)} have another shape')
+        raise UserError(
+            f'checkpoint {path} does not fit the config: {", ".join(problems)}, '
+            f'e.g. {(differing + missing)[0]}'
+        )

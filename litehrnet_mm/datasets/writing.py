@@ -1,0 +1,178 @@
+"""Writes a set of synthetic people as COCO: images and ``person_keypoints.json``."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Callable
+
+import cv2
+from tqdm import tqdm
+
+from litehrnet_mm.cli import UserError
+from litehrnet_mm.datasets.people import render_people
+from litehrnet_mm.datasets.skeleton import KEYPOINTS, SKELETON
+
+JPEG_QUALITY = 92
+IMAGES = 'images'
+ANNOTATIONS = 'annotations/person_keypoints.json'
+MAX_PERSONS = 99
+
+CATEGORY = {
+    'id': 1,
+    'name': 'person',
+    'supercategory': 'person',
+    'keypoints': list(KEYPOINTS),
+    'skeleton': [list(link) for link in SKELETON],
+}
+"""COCO's category of persons."""
+
+
+def make_people(
+    out: str | os.PathLike,
+    images: int,
+    seed: int = 0,
+    *,
+    size: tuple[int, int] = (320, 256),
+    persons: tuple[int, int] = (1, 4),
+    workers: int = 1,
+    first_id: int = 1,
+    overwrite: bool = False,
+    progress: bool = False,
+) -> Path:
+    """Write a set of synthetic people.
+
+    ``out`` gets ``images/000000000001.jpg`` and so on, and, last of all and in one
+    step, ``annotations/person_keypoints.json``: without that file a set is not
+    finished. The same seed gives the same bytes, and picture ``k`` does not depend on
+    ``images`` or ``workers``.
+
+    Args:
+        out: Directory, which must be empty or not exist.
+        images: Number of images.
+        seed: Number of the set; use different ones for training and validation.
+        size: Width and height of an image in pixels, at least 64 each.
+        persons: Least and greatest number of persons in an image.
+        workers: Number of processes. With more than one, a script that calls this
+            needs the guard ``if __name__ == '__main__'``.
+        first_id: Id of the first image. Ids of annotations are 100 times that of
+            their image, plus the number of the person.
+        overwrite: Replace a set that was written there before; other files stay.
+        progress: Show a progress bar.
+
+    Returns:
+        Path of the annotation file.
+
+    Raises:
+        UserError: A value is out of range, or ``out`` has something in it.
+    """
+    _check(images, seed, size, persons, workers, first_id)
+    out = Path(out)
+    _prepare(out, overwrite)
+    render = partial(
+        write_image, out=out, seed=seed, size=size, persons=persons, first_id=first_id
+    )
+    records, people = _render_all(render, images, workers, progress)
+    return _write_json(out / ANNOTATIONS, _content(seed, records, people))
+
+
+def _content(seed: int, records: list, people: list) -> dict:
+    return {
+        'info': {'description': 'synthetic people', 'version': '1.0', 'seed': seed},
+        'licenses': [],
+        'images': records,
+        'annotations': people,
+        'categories': [CATEGORY],
+    }
+
+
+def _render_all(render, images: int, workers: int, progress: bool):
+    """Write all images; returns their COCO records and all annotations, in order."""
+    records, people = [], []
+    with _mapper(workers) as run:
+        results = run(render, range(images))
+        for record, found in tqdm(results, total=images, disable=not progress):
+            records.append(record)
+            people.extend(found)
+    return records, people
+
+
+def write_image(
+    index: int, out: Path, seed: int, size, persons, first_id: int
+) -> tuple[dict, list[dict]]:
+    """Write one image; returns its COCO record and its annotations."""
+    image, people = render_people(seed, index, size, persons)
+    image_id = first_id + index
+    name = f'{image_id:012d}.jpg'
+    path = out / IMAGES / name
+    if not cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
+        raise UserError(f'cannot write {path}: is the disk full?')
+    for number, person in enumerate(people, 1):
+        person['id'] = 100 * image_id + number
+        person['image_id'] = image_id
+    record = {'id': image_id, 'file_name': name, 'width': size[0], 'height': size[1]}
+    return record, people
+
+
+def _check(images, seed, size, persons, workers, first_id) -> None:
+    least, most = persons
+    for wrong, message in (
+        (images < 1, f'images must be at least 1, not {images}'),
+        (seed < 0, f'seed must not be negative, not {seed}'),
+        (min(size) < 64, f'width and height must be at least 64, not {size}'),
+        (
+            not 0 <= least <= most <= MAX_PERSONS,
+            f'persons must be 0 <= MIN <= MAX <= {MAX_PERSONS}, not {least} {most}',
+        ),
+        (workers < 1, f'workers must be at least 1, not {workers}'),
+        (first_id < 1, f'first id must be at least 1, not {first_id}'),
+    ):
+        if wrong:
+            raise UserError(message)
+
+
+def _prepare(out: Path, overwrite: bool) -> None:
+    """Create the directories; with ``overwrite`` remove an earlier set."""
+    if out.exists() and not out.is_dir():
+        raise UserError(f'{out} is a file: name a directory')
+    if out.exists() and any(out.iterdir()) and not overwrite:
+        raise UserError(
+            f'{out} is not empty: name a new directory, or give --overwrite to '
+            'replace the set in it'
+        )
+    try:
+        (out / ANNOTATIONS).parent.mkdir(parents=True, exist_ok=True)
+        (out / IMAGES).mkdir(exist_ok=True)
+        (out / ANNOTATIONS).unlink(missing_ok=True)
+        for path in (out / IMAGES).glob('[0-9]' * 12 + '.jpg'):
+            path.unlink()
+    except OSError as error:
+        raise UserError(f'cannot write to {out}: {error.strerror}') from error
+
+
+@contextmanager
+def _mapper(workers: int) -> Iterator[Callable]:
+    """An ordered ``map``, in this process or in several."""
+    if workers == 1:
+        yield map
+        return
+    with multiprocessing.get_context('spawn').Pool(workers, _one_thread) as pool:
+        yield partial(pool.imap, chunksize=8)
+
+
+def _one_thread() -> None:
+    cv2.setNumThreads(1)
+
+
+def _write_json(path: Path, content: dict) -> Path:
+    temporary = path.with_suffix('.json.partial')
+    temporary.write_text(
+        json.dumps(content, sort_keys=True, separators=(',', ':')), encoding='utf-8'
+    )
+    os.replace(temporary, path)
+    return path

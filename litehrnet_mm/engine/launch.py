@@ -1,0 +1,67 @@
+"""From a config to a finished run."""
+
+from __future__ import annotations
+
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner, find_latest_checkpoint
+
+from litehrnet_mm.checkpoints.files import check_fits, read_checkpoint
+from litehrnet_mm.cli import UserError
+from litehrnet_mm.engine.preflight import check_data, data_errors
+
+TRAINING_STATE = ('optimizer', 'message_hub', 'meta')
+
+
+def build_runner(cfg: Config) -> Runner:
+    """Build MMEngine's runner, on the CPU too where processes are distributed.
+
+    MMEngine's launcher selects a GPU without asking whether there is one.
+    """
+    if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
+        torch.distributed.init_process_group('gloo')
+    return Runner.from_cfg(cfg)
+
+
+def train(cfg: Config) -> None:
+    """Train as the config says.
+
+    Raises:
+        UserError: If data or checkpoints that the config names are missing or
+            unusable.
+    """
+    validates = cfg.get('val_cfg') is not None
+    check_data(cfg, ('train', 'val') if validates else ('train',))
+    _check_start(cfg)
+    with data_errors():
+        build_runner(cfg).train()
+
+
+def test(cfg: Config) -> None:
+    """Evaluate the checkpoint that ``cfg.load_from`` names.
+
+    Raises:
+        UserError: If data or checkpoint are missing or unusable.
+    """
+    read_checkpoint(cfg.load_from)
+    check_data(cfg, ('test',))
+    with data_errors():
+        runner = build_runner(cfg)
+        check_fits(cfg.load_from, runner.model)
+        runner.test()
+
+
+def _check_start(cfg: Config) -> None:
+    """Read the checkpoint that training would start from before anything is built."""
+    source = cfg.get('load_from')
+    if cfg.get('resume') and source is None:
+        source = find_latest_checkpoint(cfg.work_dir)
+    if source is None or '://' in source:
+        return
+    checkpoint = read_checkpoint(source)
+    lacking = [key for key in TRAINING_STATE if key not in checkpoint]
+    if cfg.get('resume') and lacking:
+        raise UserError(
+            f'{source} cannot be resumed from: it holds weights without '
+            f'{", ".join(lacking)}; start from it with --cfg-options load_from={source}'
+        )

@@ -1,0 +1,107 @@
+"""Command line options that training and testing share."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Any
+
+from mmengine.config import Config, DictAction
+
+from litehrnet_mm.cli import UserError
+
+
+def make_parser(description: str) -> argparse.ArgumentParser:
+    """A parser with the options that training and testing have in common."""
+    parser = argparse.ArgumentParser(
+        description=description,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument('config', help='config file, of pose or of segmentation')
+    parser.add_argument(
+        '--work-dir',
+        help='folder for logs, results and checkpoints; if not given, work_dirs/ and '
+        "the config's name",
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        metavar='KEY=VALUE',
+        help='settings that override the config, e.g. train_dataloader.batch_size=32 '
+        'or model.backbone.out_indices="(0,1)" (quotes, no spaces)',
+    )
+    parser.add_argument(
+        '--show-dir', help='draw predictions on the images and save them here'
+    )
+    parser.add_argument(
+        '--show', action='store_true', help='draw predictions and show a window'
+    )
+    parser.add_argument(
+        '--interval', type=int, default=1, help='draw every so many samples'
+    )
+    parser.add_argument(
+        '--wait-time', type=float, default=1, help='seconds that a window stays'
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='what started the processes of a distributed run',
+    )
+    # torchrun names the local rank by environment, older launchers by this option.
+    parser.add_argument(
+        '--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS
+    )
+    return parser
+
+
+def apply_common(cfg: Config, args: argparse.Namespace) -> None:
+    """Write the common options into the config, in place."""
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    cfg.launcher = args.launcher
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        name = os.path.splitext(os.path.basename(args.config))[0]
+        cfg.work_dir = os.path.join('work_dirs', name)
+    if args.show or args.show_dir:
+        _enable_drawing(cfg, args)
+
+
+def _enable_drawing(cfg: Config, args: argparse.Namespace) -> None:
+    if args.show and not _has_screen():
+        raise UserError('--show needs a screen, and there is none: use --show-dir DIR')
+    if args.interval < 1:
+        raise UserError(f'--interval must be at least 1, got {args.interval}')
+    hook = cfg.get('default_hooks', {}).get('visualization')
+    if hook is None:
+        raise UserError(
+            f'{args.config} has no default_hooks.visualization, so nothing can be '
+            'drawn: inherit the default_runtime.py of MMPose or MMSegmentation'
+        )
+    # An absolute path, since MMPose's hook nests a relative one anew at each step.
+    show_dir = os.path.abspath(args.show_dir) if args.show_dir else None
+    settings: dict[str, Any] = dict(show=args.show, interval=args.interval)
+    if is_segmentation(cfg):
+        settings.update(draw=True)
+        if show_dir:
+            cfg.visualizer.save_dir = show_dir
+    else:
+        settings.update(enable=True, out_dir=show_dir)
+    if args.show:
+        settings.update(wait_time=args.wait_time)
+    hook.update(settings)
+
+
+def is_segmentation(cfg: Config) -> bool:
+    """Whether MMSegmentation runs this config; otherwise MMPose does."""
+    return cfg.get('default_scope') == 'mmseg'
+
+
+def _has_screen() -> bool:
+    if sys.platform in ('win32', 'darwin'):
+        return True
+    return bool(os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY'))

@@ -1,0 +1,155 @@
+"""Checks before a run starts: what a user gave wrong is said in one line, at once."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+from mmengine.logging import print_log
+
+from litehrnet_mm.cli import UserError
+
+FILE_KEYS = ('ann_file', 'bbox_file')
+
+# MMPose: "`reason` occurs when loading `file`."
+POSE_IMAGE = re.compile(r'`([^`]*)` occurs when loading `([^`]*)`')
+# MMSegmentation's loader, through mmcv: an assertion, or the system's own words.
+SEG_IMAGE = re.compile(r'failed to load image: (\S+)')
+NO_SUCH_FILE = re.compile(r"No such file or directory: '([^']*)'")
+
+
+def load_config(path: str, options: dict[str, Any]) -> Config:
+    """Read a config and merge ``--cfg-options`` into it.
+
+    Raises:
+        UserError: If there is no such file, or it or one of its bases cannot be
+            read, or an option does not fit.
+    """
+    if not Path(path).is_file():
+        raise UserError(f'config not found: {path}{_suggest_config(path)}')
+    try:
+        cfg = Config.fromfile(path)
+    except Exception as error:
+        raise UserError(f'config {path} cannot be read: {one_line(error)}') from error
+    for key in options:
+        if not _has_key(cfg, key):
+            print_log(f'--cfg-options {key} is new: {path} has no such setting')
+    try:
+        cfg.merge_from_dict(options)
+    except Exception as error:
+        raise UserError(f'--cfg-options do not fit {path}: {error}') from error
+    return cfg
+
+
+def one_line(error: BaseException) -> str:
+    """The first line of an error's message, or its name where it has none."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+def _suggest_config(path: str) -> str:
+    candidates = [str(p) for p in Path('configs').rglob('*.py')]
+    close = difflib.get_close_matches(path, candidates, n=1)
+    return f' (did you mean {close[0]}?)' if close else ''
+
+
+def _has_key(cfg: Any, dotted: str) -> bool:
+    for part in dotted.split('.'):
+        if isinstance(cfg, (list, tuple)) and part.isdigit() and int(part) < len(cfg):
+            cfg = cfg[int(part)]
+        elif isinstance(cfg, (Config, ConfigDict)) and part in cfg:
+            cfg = cfg[part]
+        else:
+            return False
+    return True
+
+
+def check_data(cfg: Config, splits: tuple[str, ...]) -> None:
+    """Check that annotation files and image folders of a run exist.
+
+    Args:
+        cfg: The whole config.
+        splits: Which of ``'train'``, ``'val'``, ``'test'`` will run.
+
+    Raises:
+        UserError: For the first file or folder that is missing.
+    """
+    for split in splits:
+        for part in (f'{split}_dataloader', f'{split}_evaluator'):
+            if cfg.get(part) is not None:
+                for where, key, path in _named_paths(cfg[part], part):
+                    _check_path(where, key, path)
+
+
+def _named_paths(node: Any, where: str) -> Iterator[tuple[str, str, Path]]:
+    """Walk to every data set and metric, however nested, and yield its paths."""
+    if isinstance(node, (list, tuple)):
+        for index, item in enumerate(node):
+            yield from _named_paths(item, f'{where}.{index}')
+    if not isinstance(node, dict):
+        return
+    root = Path(node.get('data_root') or '')
+    for key in FILE_KEYS:
+        if isinstance(node.get(key), str) and node[key]:
+            # bbox_file is relative to the working folder, everywhere in MMPose.
+            base = root if key == 'ann_file' else Path()
+            yield f'{where}.{key}', key, base / node[key]
+    prefix = node.get('data_prefix')
+    for key, folder in prefix.items() if isinstance(prefix, dict) else ():
+        if isinstance(folder, str):
+            yield f'{where}.data_prefix.{key}', 'folder', root / folder
+    for key, child in node.items():
+        if key not in ('pipeline', 'data_prefix'):
+            yield from _named_paths(child, f'{where}.{key}')
+
+
+def _check_path(where: str, key: str, path: Path) -> None:
+    if '://' in str(path):
+        return
+    if key == 'folder':
+        if not path.is_dir():
+            raise UserError(f'image folder not found: {path} (set {where})')
+    elif not path.is_file():
+        kind = 'annotation file' if key == 'ann_file' else 'file of detected boxes'
+        advice = f'set {where}'
+        if key == 'bbox_file':
+            advice += f', or {where}=None for ground-truth boxes'
+        raise UserError(f'{kind} not found: {path} ({advice}, by --cfg-options)')
+
+
+@contextmanager
+def data_errors() -> Iterator[None]:
+    """Turn a loader's error about a user's image or annotations into one line.
+
+    Raises:
+        UserError: In place of an error that names a file of the data set. All other
+            errors pass as they are.
+    """
+    try:
+        yield
+    except json.JSONDecodeError as error:
+        raise UserError(f'an annotation file is not valid JSON: {error}') from error
+    except (OSError, AssertionError, AttributeError, TypeError, ValueError) as error:
+        line = _describe_image_error(str(error))
+        if line is None:
+            raise
+        raise UserError(line) from error
+
+
+def _describe_image_error(text: str) -> str | None:
+    # Errors of a data loader's worker carry a traceback before the message.
+    missing = NO_SUCH_FILE.search(text)
+    if missing:
+        return f'image not found: {missing[1]}'
+    pose, seg = POSE_IMAGE.search(text), SEG_IMAGE.search(text)
+    if pose:
+        return f'image cannot be read: {pose[2]} ({pose[1]})'
+    if seg:
+        return f'image cannot be read: {seg[1]}'
+    return None

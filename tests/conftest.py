@@ -1,0 +1,25 @@
+"""Fixtures that several test modules share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+DATA_VARIABLE = 'LITEHRNET_MM_TEST_DATA'
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope='session')
+def repository() -> Path:
+    """The root of this repository."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope='session')
+def shared_data() -> Path:
+    """The folder of real images and weights; the test is skipped without it."""
+    default = REPOSITORY.parent / 'shared' / 'data'
+    folder = Path(os.environ.get(DATA_VARIABLE) or default)
+    if not folder.is_dir():
+        pytest.skip(f'no real data in {folder}; name its folder in {DATA_VARIABLE}')
+    return folder

@@ -1,0 +1,75 @@
+"""Evaluate a checkpoint with a pose or segmentation config."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mmengine.config import Config
+
+from litehrnet_mm.cli import UserError, run_tool
+from litehrnet_mm.engine.launch import test
+from litehrnet_mm.engine.options import apply_common, is_segmentation, make_parser
+from litehrnet_mm.engine.preflight import load_config
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = make_parser(__doc__)
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument(
+        '--dump',
+        metavar='FILE.pkl',
+        help='write all predictions to this pickle file, for evaluation elsewhere',
+    )
+    parser.add_argument(
+        '--out',
+        help='pose: write the metrics to this JSON file; segmentation: write the '
+        'predicted label maps into this folder',
+    )
+    parser.add_argument(
+        '--tta',
+        action='store_true',
+        help='test-time augmentation, as tta_model and tta_pipeline of a '
+        'segmentation config say',
+    )
+    return parser.parse_args()
+
+
+def apply_testing(cfg: Config, args: argparse.Namespace) -> None:
+    """Write the options of testing into the config, in place."""
+    cfg.load_from = args.checkpoint
+    if args.dump:
+        if Path(args.dump).suffix not in ('.pkl', '.pickle'):
+            raise UserError(f'--dump writes a .pkl file, got {args.dump}')
+        add_metric(cfg, dict(type='DumpResults', out_file_path=args.dump))
+    if args.out and is_segmentation(cfg):
+        cfg.test_evaluator.update(output_dir=args.out, keep_results=True)
+    elif args.out:
+        hook = dict(type='litehrnet_mm.SaveMetricsHook', out_file=args.out)
+        cfg.custom_hooks = [*cfg.get('custom_hooks', []), hook]
+    if args.tta:
+        if 'tta_model' not in cfg or 'tta_pipeline' not in cfg:
+            raise UserError(f'--tta needs tta_model and tta_pipeline in {args.config}')
+        cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+        cfg.model = dict(**cfg.tta_model, module=cfg.model)
+
+
+def add_metric(cfg: Config, metric: dict) -> None:
+    """Add a metric beside those of the config's test evaluator."""
+    metrics = cfg.test_evaluator
+    metrics = metrics if isinstance(metrics, (list, tuple)) else [metrics]
+    cfg.test_evaluator = [*metrics, metric]
+
+
+def main() -> None:
+    """Run the tool."""
+    args = parse_args()
+    cfg = load_config(args.config, args.cfg_options)
+    apply_testing(cfg, args)
+    apply_common(cfg, args)
+    test(cfg)
+
+
+if __name__ == '__main__':
+    run_tool(main)
