@@ -53,7 +53,8 @@ setup(
     keywords='computer vision, pose estimation, semantic segmentation, Lite-HRNet',
     packages=find_packages(include=['litehrnet_mm*']),
     python_requires='>=3.9',
-    install_requires=['mmengine>=0.10.7', 'numpy<2', 'torch>=2.1', 'tqdm'],
+    # Before 2.6, weights_only=True could be made to run code (CVE-2025-32434).
+    install_requires=['mmengine>=0.10.7', 'numpy<2', 'torch>=2.6', 'tqdm'],
     extras_require={
         'pose': ['mmcv-lite==2.1.0', 'mmdet', 'mmpose', 'pycocotools', 'xtcocotools'],
         'seg': ['mmcv-lite==2.1.0', 'mmsegmentation', 'ftfy', 'regex'],

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Callable, NoReturn
+from collections.abc import Iterable
+from typing import Callable, NoReturn, TypeVar
+
+from tqdm import tqdm
+
+T = TypeVar('T')
 
 
 class UserError(Exception):
@@ -27,3 +32,12 @@ def run_tool(main: Callable[[], None]) -> NoReturn:
         print(f'error: {error}', file=sys.stderr)
         sys.exit(2)
     sys.exit(0)
+
+
+def progress_bar(items: Iterable[T], total: int, show: bool = True) -> Iterable[T]:
+    """Go through ``items`` with a progress bar on standard error.
+
+    Where that is no terminal but a file, the bar adds a line every few seconds only.
+    """
+    interval = 0.1 if sys.stderr.isatty() else 5
+    return tqdm(items, total=total, disable=not show, mininterval=interval)

@@ -35,12 +35,16 @@ def apply_compat() -> None:
     if _applied:
         return
     _applied = True
-    if not has_compiled_ops():
+    if has_mmcv() and not has_compiled_ops():
         provide_operator_stand_ins()
         logger.debug('mmcv._ext not found: stand-ins serve the compiled operators')
-    if hasattr(torch.serialization, 'add_safe_globals'):
-        torch.serialization.add_safe_globals(checkpoint_types())
-        logger.debug('MMEngine checkpoint types allow-listed for torch.load')
+    torch.serialization.add_safe_globals(checkpoint_types())
+    logger.debug('MMEngine checkpoint types allow-listed for torch.load')
+
+
+def has_mmcv() -> bool:
+    """Whether any mmcv is installed, full or lite."""
+    return importlib.util.find_spec('mmcv') is not None
 
 
 def has_compiled_ops() -> bool:
@@ -75,23 +79,30 @@ def _stand_in(operator: str) -> Callable[..., NoReturn]:
     return missing_operator
 
 
-def checkpoint_types() -> list:
-    """The types beside tensors that MMEngine writes into a training checkpoint.
+def checkpoint_types() -> list[Callable | tuple[Callable, str]]:
+    """What MMEngine writes into a training checkpoint beside tensors.
 
     ``message_hub`` holds a :class:`~mmengine.logging.HistoryBuffer` for each logged
-    scalar, those and ``dataset_meta`` hold NumPy arrays and scalars.
+    scalar, those and ``dataset_meta`` hold NumPy arrays and scalars of numbers. Other
+    NumPy types stay refused: strings and records, whose size a crafted file could
+    forge, and objects.
+
+    Returns:
+        Types and functions; with its name, where a file may give another than the
+        installed NumPy: NumPy 2 renamed ``numpy.core`` to ``numpy._core``.
     """
     import numpy as np
     from mmengine.logging import HistoryBuffer
 
     numpy_core = np.core if np.lib.NumpyVersion(np.__version__) < '2.0.0' else np._core
+    functions = (numpy_core.multiarray._reconstruct, numpy_core.multiarray.scalar)
+    modules = ('numpy.core.multiarray', 'numpy._core.multiarray')
     names = ('bool', 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32')
     names += ('uint64', 'float16', 'float32', 'float64')
     return [
         HistoryBuffer,
         np.ndarray,
         np.dtype,
-        numpy_core.multiarray._reconstruct,
-        numpy_core.multiarray.scalar,
+        *((f, f'{module}.{f.__name__}') for f in functions for module in modules),
         *(type(np.dtype(name)) for name in names),
     ]

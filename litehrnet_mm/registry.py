@@ -4,6 +4,10 @@ MMEngine imports ``<scope>.registry`` when it meets a scope it does not know, an
 ``locations`` of a registry when it is first searched. That is all it takes for
 ``litehrnet_mm.LiteHRNet`` to resolve from MMPose, MMSegmentation, MMDetection and
 MMPretrain.
+
+With ``mmcv-lite`` the first three cannot import their own models until ``litehrnet_mm``
+is imported (see :mod:`litehrnet_mm.compat`). Configs that have to run there say so:
+``custom_imports = dict(imports=['litehrnet_mm'])``.
 """
 
 from mmengine.registry import HOOKS as MMENGINE_HOOKS

@@ -1,8 +1,10 @@
-"""A contact sheet: a grid of images, half of them with their annotations drawn in."""
+"""Contact sheets: images of a set in a grid, with annotations or predictions."""
 
 from __future__ import annotations
 
+import json
 import os
+from collections import defaultdict
 from pathlib import Path
 
 import cv2
@@ -10,50 +12,8 @@ import numpy as np
 
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.datasets.people import render_people
-from litehrnet_mm.datasets.skeleton import KEYPOINTS, SKELETON
-
-LEFT, RIGHT, MIDDLE = (60, 200, 60), (50, 120, 255), (255, 190, 70)
-"""Colours, BGR: green for the body's left, orange for its right, blue between."""
-
-
-def link_colour(first: int, second: int) -> tuple[int, int, int]:
-    """Colour of the link between two keypoints, numbered from 0."""
-    names = (KEYPOINTS[first], KEYPOINTS[second])
-    if all(name.startswith('left') for name in names):
-        return LEFT
-    if all(name.startswith('right') for name in names):
-        return RIGHT
-    return MIDDLE
-
-
-def draw_annotations(image: np.ndarray, people: list[dict]) -> np.ndarray:
-    """Draw boxes and skeletons over an image.
-
-    Args:
-        image: BGR uint8, shape (H, W, 3); it is not changed.
-        people: Annotations as :func:`~.people.render_people` returns them.
-
-    Returns:
-        A copy with a box around each person, lines between the labelled keypoints, a
-        filled dot on each visible one and a ring on each hidden one.
-    """
-    canvas = image.copy()
-    for person in people:
-        x, y, w, h = person['bbox']
-        cv2.rectangle(canvas, (x, y), (x + w - 1, y + h - 1), (255, 255, 255), 1)
-        points = np.array(person['keypoints']).reshape(-1, 3)
-        fixed = [tuple(p) for p in np.round(points[:, :2] * 16).astype(int).tolist()]
-        for a, b in SKELETON:
-            if points[a - 1, 2] and points[b - 1, 2]:
-                colour = link_colour(a - 1, b - 1)
-                cv2.line(canvas, fixed[a - 1], fixed[b - 1], colour, 1, cv2.LINE_AA, 4)
-        for index, (point, v) in enumerate(zip(fixed, points[:, 2])):
-            colour = link_colour(index, index)
-            if v == 2:
-                cv2.circle(canvas, point, 30, colour, -1, cv2.LINE_AA, 4)
-            elif v == 1:
-                cv2.circle(canvas, point, 34, colour, 1, cv2.LINE_AA, 4)
-    return canvas
+from litehrnet_mm.datasets.writing import ANNOTATIONS, IMAGES
+from litehrnet_mm.visualization import draw_people, make_grid, write_image
 
 
 def check_sheet_path(path: str | os.PathLike) -> Path:
@@ -95,12 +55,46 @@ def write_contact_sheet(
     for index in range(columns * rows):
         image, people = render_people(seed, index, size, persons)
         if (index // columns + index) % 2:
-            image = draw_annotations(image, people)
-        tiles.append(cv2.copyMakeBorder(image, 2, 2, 2, 2, 0, value=(255, 255, 255)))
-    lines = [np.hstack(tiles[k : k + columns]) for k in range(0, len(tiles), columns)]
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f'cannot write {path}: {error.strerror}') from error
-    if not cv2.imwrite(str(path), np.vstack(lines)):
-        raise UserError(f'cannot write {path}')
+            image = draw_people(image, people)
+        tiles.append(image)
+    write_image(path, make_grid(tiles, columns))
+
+
+def write_prediction_sheet(
+    path: str | os.PathLike,
+    data_root: str | os.PathLike,
+    results: str | os.PathLike,
+    *,
+    columns: int = 4,
+    rows: int = 2,
+    scale: int = 2,
+    min_score: float = 0.3,
+) -> None:
+    """Write a grid of a set's first images with predicted poses drawn over them.
+
+    Args:
+        path: A ``.png`` or ``.jpg`` file.
+        data_root: A set as :func:`~.writing.make_people` writes it.
+        results: Predictions in COCO's format of keypoint results (JSON).
+        columns: Images side by side.
+        rows: Images one above the other.
+        scale: Enlargement of the images.
+        min_score: Keypoints below this score are not drawn.
+
+    Raises:
+        UserError: If ``path`` has another ending, or cannot be written.
+    """
+    path, root = check_sheet_path(path), Path(data_root)
+    truth = json.loads((root / ANNOTATIONS).read_text(encoding='utf-8'))
+    people: dict[int, list[dict]] = defaultdict(list)
+    for result in json.loads(Path(results).read_text(encoding='utf-8')):
+        points = np.array(result['keypoints']).reshape(-1, 3)
+        points[:, :2] = (points[:, :2] + 0.5) * scale - 0.5
+        points[:, 2] = np.where(points[:, 2] >= min_score, 2, 0)
+        people[result['image_id']].append(dict(keypoints=points))
+    tiles = []
+    for entry in truth['images'][: columns * rows]:
+        image = cv2.imread(str(root / IMAGES / entry['file_name']))
+        image = cv2.resize(image, None, fx=scale, fy=scale)
+        tiles.append(draw_people(image, people[entry['id']], thickness=scale))
+    write_image(path, make_grid(tiles, columns))

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Callable
 
 import cv2
-from tqdm import tqdm
 
-from litehrnet_mm.cli import UserError
+from litehrnet_mm.cli import UserError, progress_bar
 from litehrnet_mm.datasets.people import render_people
 from litehrnet_mm.datasets.skeleton import KEYPOINTS, SKELETON
 
@@ -96,7 +95,7 @@ def _render_all(render, images: int, workers: int, progress: bool):
     records, people = [], []
     with _mapper(workers) as run:
         results = run(render, range(images))
-        for record, found in tqdm(results, total=images, disable=not progress):
+        for record, found in progress_bar(results, images, progress):
             records.append(record)
             people.extend(found)
     return records, people

@@ -153,7 +153,7 @@ class ConditionalChannelWeighting(nn.Module):
         out = list(branches)
         for i in self.out_branches:
             x = self.spatial_weighting[i](self.depthwise_convs[i](weighted[i]))
-            out[i] = channel_shuffle(torch.cat([halves[i][0], x], dim=1))
+            out[i] = channel_shuffle(halves[i][0], x)
         return out
 
 
@@ -182,7 +182,7 @@ class ShuffleUnit(nn.Module):
 
     def _forward(self, x: Tensor) -> Tensor:
         passed, convolved = x.chunk(2, dim=1)
-        return channel_shuffle(torch.cat([passed, self.branch2(convolved)], dim=1))
+        return channel_shuffle(passed, self.branch2(convolved))
 
 
 class Stem(nn.Module):
@@ -221,4 +221,4 @@ class Stem(nn.Module):
     def _forward(self, x: Tensor) -> Tensor:
         x1, x2 = self.conv1(x).chunk(2, dim=1)
         x2 = self.linear_conv(self.depthwise_conv(self.expand_conv(x2)))
-        return channel_shuffle(torch.cat([self.branch1(x1), x2], dim=1))
+        return channel_shuffle(self.branch1(x1), x2)

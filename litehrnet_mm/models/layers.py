@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
 import torch.nn.functional as F
 from mmcv.cnn import ConvModule, build_conv_layer, build_norm_layer
 from torch import Tensor, nn
@@ -104,16 +105,24 @@ class LayerCfg:
         )
 
 
-def channel_shuffle(x: Tensor) -> Tensor:
-    """Interleave the two halves of the channels: ``(N, C, H, W)``, C even.
+def channel_shuffle(first: Tensor, second: Tensor) -> Tensor:
+    """Join two tensors along the channels and interleave the halves of the result.
 
-    Channel ``c`` of the first half goes to ``2c``, of the second half to ``2c + 1``,
-    so that the next block's split sees both (ShuffleNet, Zhang et al., 2018, with two
-    groups).
+    Of the joined channels, ``c`` of the first half goes to ``2c``, of the second half
+    to ``2c + 1``, so that the next block's split sees both (ShuffleNet, Zhang et al.,
+    2018, with two groups).
+
+    Args:
+        first: ``(N, C_1, H, W)``.
+        second: ``(N, C_2, H, W)``, with ``C_1 + C_2`` even.
+
+    Returns:
+        ``(N, C_1 + C_2, H, W)``.
     """
-    batch, channels, height, width = x.shape
-    x = x.reshape(batch, 2, channels // 2, height, width)
-    return x.transpose(1, 2).reshape(batch, channels, height, width)
+    if first.shape[1] == second.shape[1]:
+        return torch.stack((first, second), dim=2).flatten(1, 2)
+    joined = torch.cat((first, second), dim=1)
+    return joined.unflatten(1, (2, -1)).transpose(1, 2).flatten(1, 2)
 
 
 def upsample_nearest_like(x: Tensor, reference: Tensor) -> Tensor:

@@ -17,7 +17,6 @@ from litehrnet_mm.cli import UserError
 from litehrnet_mm.datasets import (
     KEYPOINTS,
     SKELETON,
-    draw_annotations,
     make_people,
     people,
     render_people,
@@ -36,6 +35,7 @@ from litehrnet_mm.datasets.skeleton import (
     face_points,
     forward_kinematics,
 )
+from litehrnet_mm.visualization import draw_people
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'make_synthetic.py'
 IMAGES = 12
@@ -442,6 +442,6 @@ def test_contact_sheet_draws_over_half_of_the_images(tmp_path):
 def test_drawing_leaves_the_image_alone():
     image, found = render_people(4, 1)
     copy = image.copy()
-    drawn = draw_annotations(image, found)
+    drawn = draw_people(image, found)
     assert np.array_equal(image, copy)
     assert not np.array_equal(drawn, copy)
