@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import pickle
 from types import SimpleNamespace
 from typing import Callable, NoReturn
 
@@ -23,6 +24,9 @@ import torch
 logger = logging.getLogger(__name__)
 
 _applied = False
+
+# MMEngine pickles these methods with every HistoryBuffer.
+HISTORY_STATISTICS = ('min', 'max', 'current', 'mean')
 
 
 class MissingOperatorError(RuntimeError):
@@ -34,12 +38,12 @@ def apply_compat() -> None:
     global _applied
     if _applied:
         return
-    _applied = True
     if has_mmcv() and not has_compiled_ops():
         provide_operator_stand_ins()
         logger.debug('mmcv._ext not found: stand-ins serve the compiled operators')
     torch.serialization.add_safe_globals(checkpoint_types())
     logger.debug('MMEngine checkpoint types allow-listed for torch.load')
+    _applied = True
 
 
 def has_mmcv() -> bool:
@@ -83,13 +87,13 @@ def checkpoint_types() -> list[Callable | tuple[Callable, str]]:
     """What MMEngine writes into a training checkpoint beside tensors.
 
     ``message_hub`` holds a :class:`~mmengine.logging.HistoryBuffer` for each logged
-    scalar, those and ``dataset_meta`` hold NumPy arrays and scalars of numbers. Other
-    NumPy types stay refused: strings and records, whose size a crafted file could
-    forge, and objects.
+    scalar, those and ``dataset_meta`` hold NumPy arrays and scalars of numbers. NumPy's
+    strings, records and objects stay refused.
 
     Returns:
-        Types and functions; with its name, where a file may give another than the
-        installed NumPy: NumPy 2 renamed ``numpy.core`` to ``numpy._core``.
+        Types and functions; beside some, the name that stands for them in a file:
+        NumPy 2 renamed ``numpy.core`` to ``numpy._core``, and for ``getattr`` only
+        :func:`history_statistic` is let in.
     """
     import numpy as np
     from mmengine.logging import HistoryBuffer
@@ -101,8 +105,26 @@ def checkpoint_types() -> list[Callable | tuple[Callable, str]]:
     names += ('uint64', 'float16', 'float32', 'float64')
     return [
         HistoryBuffer,
+        (history_statistic, 'builtins.getattr'),
+        bytes,  # of an empty array
         np.ndarray,
         np.dtype,
         *((f, f'{module}.{f.__name__}') for f in functions for module in modules),
         *(type(np.dtype(name)) for name in names),
     ]
+
+
+def history_statistic(owner: type, name: str) -> Callable:
+    """All that ``getattr`` may do in a checkpoint: find a statistic's method.
+
+    Raises:
+        UnpicklingError: For anything but MMEngine's own statistics.
+    """
+    from mmengine.logging import HistoryBuffer
+
+    if owner is not HistoryBuffer or name not in HISTORY_STATISTICS:
+        raise pickle.UnpicklingError(
+            'GLOBAL builtins.getattr was used for more than the statistics of a '
+            'HistoryBuffer'
+        )
+    return getattr(HistoryBuffer, name)
