@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+# Tests run side by side, a process for each core, so more threads would only wait.
+os.environ.setdefault('OMP_NUM_THREADS', '1')
+
 DATA_VARIABLE = 'LITEHRNET_MM_TEST_DATA'
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -15,7 +15,7 @@ from litehrnet_mm.datasets.sheet import write_prediction_sheet
 
 DATA = Path('data/synthetic_people')
 WORK = Path('work_dirs/demo')
-CONFIG = 'configs/pose/synthetic/td-hm_litehrnet-18_1xb32-5e_synthetic-128x96.py'
+CONFIG = 'configs/pose/synthetic/td-hm_litehrnet-18_1xb32-6e_synthetic-128x96.py'
 COCO_CONFIG = 'configs/pose/coco/td-hm_litehrnet-18_8xb64-210e_coco-256x192.py'
 COCO_COMMANDS = f"""\
 With COCO in data/coco (annotations/, train2017/, val2017/), the same on real people:
@@ -34,12 +34,12 @@ def run(title: str, *command: str) -> None:
 
 def make_data() -> None:
     """Make the images to train on and those to evaluate on."""
-    for split, images, seed in (('train', 1500, 0), ('val', 200, 1)):
-        out = str(DATA / split)
-        options = f'--images {images} --seed {seed} --workers 2 --overwrite'.split()
+    for split, images, seed in (('train', 2500, 0), ('val', 250, 1)):
+        numbers = ('--images', str(images), '--seed', str(seed), '--persons', '1', '2')
         run(
             f'Making {images} images of synthetic people',
-            *('tools/make_synthetic.py', 'people', out, *options),
+            *('tools/make_synthetic.py', 'people', str(DATA / split), *numbers),
+            *('--workers', '2', '--overwrite'),
         )
 
 

@@ -16,7 +16,9 @@ from torch import nn
 
 from litehrnet_mm.cli import UserError
 
+# In the words of torch.load(weights_only=True).
 FORBIDDEN = re.compile(r'GLOBAL (\S+)')
+REASON = re.compile(r'WeightsUnpickler error: *(.+)')
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -69,7 +71,11 @@ def _describe_refusal(path: Path, text: str) -> str:
             'or plain value and could run code; get it from a source you trust as '
             'weights alone'
         )
-    return f'checkpoint {path} is damaged or not a PyTorch file'
+    reason = REASON.search(text)
+    if reason and reason[1].startswith('Can only'):
+        return f'checkpoint {path} refused: {reason[1]}'
+    reason_text = f' ({reason[1].strip()})' if reason else ''
+    return f'checkpoint {path} is damaged or not a PyTorch file{reason_text}'
 
 
 def check_fits(path: str | Path, model: nn.Module) -> None:

@@ -1,7 +1,6 @@
-import os
 import shutil
 import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,21 +10,9 @@ from litehrnet_mm.checkpoints.pp_tinypose import convert_pp_tinypose
 
 
 @pytest.fixture(scope='module')
-def run(repository):
+def run(run_tool):
     """Run the tool in a process of its own."""
-    path = os.pathsep.join([str(repository), os.environ.get('PYTHONPATH', '')])
-    tool = repository / 'tools/convert_checkpoint.py'
-
-    def run_tool(*arguments) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            [sys.executable, str(tool), *map(str, arguments)],
-            env={**os.environ, 'PYTHONPATH': path},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-
-    return run_tool
+    return partial(run_tool, 'convert_checkpoint.py')
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """COCO keypoints at 256x192 with the recipe of the official Lite-HRNet repository.
 
 Of MMPose's own Lite-HRNet recipe, which this inherits, one thing differs: the learning
-rate is the official 2e-3, not 5e-4. Augmentation, schedule and batch size (8x64) are the
-same in both.
+rate is the official 2e-3, not 5e-4. Augmentation, schedule and batch size (8x64) are
+the same in both.
 """
 
 _base_ = 'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_litehrnet-18_8xb64-210e_coco-256x192.py'  # noqa: E501

@@ -1,0 +1,46 @@
+"""What several tests of the tools share."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+CONFIG = 'configs/pose/coco/td-hm_wider-naive-litehrnet-18_8xb64-210e_coco-256x192.py'
+LITE_CONFIG = 'configs/pose/coco/td-hm_litehrnet-18_8xb64-210e_coco-256x192.py'
+
+# BatchNorm folded into converted weights has no statistics to adapt: norm_eval.
+TRAINING = [
+    'model.backbone.norm_eval=True',
+    'train_dataloader.batch_size=17',
+    'train_cfg.val_interval=4',
+    'default_hooks.logger.interval=1',
+    'default_hooks.checkpoint.interval=1',
+    'param_scheduler.0.end=4',
+    'optim_wrapper.optimizer.lr=5e-4',
+    'randomness.seed=0',
+]
+
+
+def on(coco: Path, split: str) -> list[str]:
+    """``--cfg-options`` that put the small data set in the place of COCO."""
+    dataset = f'{split}_dataloader.dataset'
+    options = [
+        f'{dataset}.data_root={coco}/',
+        f'{dataset}.ann_file=person_keypoints_val.json',
+        f'{dataset}.data_prefix.img=images/',
+    ]
+    if split != 'train':
+        options += [
+            f'{dataset}.bbox_file=None',
+            f'{split}_evaluator.ann_file={coco}/person_keypoints_val.json',
+        ]
+    return options
+
+
+def assert_one_line(done: subprocess.CompletedProcess, *words: object) -> None:
+    """The tool failed with one clear line that has all the words, and no traceback."""
+    assert done.returncode == 2, done.stderr
+    assert 'Traceback' not in done.stderr, done.stderr
+    (line,) = [x for x in done.stderr.splitlines() if x.startswith('error: ')]
+    assert done.stderr.splitlines()[-1] == line
+    assert all(str(word) in line for word in words), line

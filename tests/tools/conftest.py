@@ -1,0 +1,41 @@
+"""Fixtures for tests that run the tools as a user would."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope='session')
+def coco(shared_data) -> Path:
+    """32 images of COCO val2017 with 68 annotated persons."""
+    return shared_data / 'coco_mini_val'
+
+
+@pytest.fixture(scope='session')
+def run_tool(repository):
+    """Run a tool as a user would, and return what it said."""
+
+    def run(tool: str, *args: object) -> subprocess.CompletedProcess:
+        command = [sys.executable, f'tools/{tool}', *map(str, args)]
+        return subprocess.run(
+            command,
+            cwd=repository,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    return run
+
+
+@pytest.fixture(scope='session')
+def tinypose(run_tool, shared_data, tmp_path_factory) -> Path:
+    """PP-TinyPose, converted."""
+    source = shared_data / 'pp_tinypose'
+    out = tmp_path_factory.mktemp('weights') / 'tinypose.pth'
+    files = [source / f'tinypose_256x192.{kind}' for kind in ('param', 'bin')]
+    done = run_tool('convert_checkpoint.py', 'pp-tinypose', *files, out)
+    assert done.returncode == 0, done.stderr
+    return out

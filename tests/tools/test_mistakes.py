@@ -1,0 +1,164 @@
+"""What the tools say to a user's mistakes, and to broken or hostile files."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from running import CONFIG, LITE_CONFIG, TRAINING, assert_one_line, on
+
+
+def test_a_checkpoint_of_weights_alone_cannot_be_resumed(
+    run_tool, coco, tinypose, tmp_path
+):
+    done = run_tool(
+        'train.py', CONFIG, '--work-dir', tmp_path, '--resume', tinypose,
+        '--no-validate', '--cfg-options', *on(coco, 'train'),
+    )  # fmt: skip
+    assert_one_line(done, 'cannot be resumed from', 'load_from=')
+
+
+def test_a_missing_annotation_file(run_tool, tinypose, tmp_path, coco):
+    broken = [x.replace('person_keypoints', 'nowhere') for x in on(coco, 'test')]
+    done = run_tool(
+        'test.py', CONFIG, tinypose, '--work-dir', tmp_path, '--cfg-options', *broken
+    )
+    where = 'test_dataloader.dataset.ann_file'
+    assert_one_line(done, 'annotation file not found', 'nowhere_val.json', where)
+
+
+def test_missing_detections_name_the_way_out(run_tool, tinypose, tmp_path, coco):
+    options = [x for x in on(coco, 'test') if 'bbox_file' not in x]
+    done = run_tool(
+        'test.py', CONFIG, tinypose, '--work-dir', tmp_path, '--cfg-options', *options
+    )
+    assert_one_line(done, 'detected boxes', 'test_dataloader.dataset.bbox_file=None')
+
+
+@pytest.mark.parametrize('fault', ['missing', 'truncated', 'empty'])
+def test_an_image_that_cannot_be_read(run_tool, tinypose, tmp_path, coco, fault):
+    copy = tmp_path / 'coco'
+    shutil.copytree(coco, copy, copy_function=shutil.copyfile)
+    content = json.loads((copy / 'person_keypoints_val.json').read_text())
+    image = copy / 'images' / content['images'][0]['file_name']
+    if fault == 'missing':
+        image.unlink()
+    else:
+        data = image.read_bytes()
+        image.write_bytes(data[:200] if fault == 'truncated' else b'')
+    done = run_tool(
+        'test.py', CONFIG, tinypose, '--work-dir', tmp_path, '--cfg-options',
+        *on(copy, 'test'), 'test_dataloader.batch_size=68',
+    )  # fmt: skip
+    assert_one_line(done, 'image', image.name)
+
+
+def test_a_broken_annotation_file(run_tool, tinypose, tmp_path, coco):
+    copy = tmp_path / 'coco'
+    (copy / 'images').mkdir(parents=True)
+    text = (coco / 'person_keypoints_val.json').read_text()
+    (copy / 'person_keypoints_val.json').write_text(text[:1000])
+    done = run_tool(
+        'test.py', CONFIG, tinypose, '--work-dir', tmp_path, '--cfg-options',
+        *on(copy, 'test'),
+    )  # fmt: skip
+    assert_one_line(done, 'not valid JSON', 'person_keypoints_val.json')
+
+
+class Malice:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self):
+        return os.system, (f'touch {self.marker}',)
+
+
+def make_checkpoint(kind: str, good: Path, folder: Path) -> Path:
+    path = folder / f'{kind}.pth'
+    content = torch.load(good, weights_only=True)
+    state_dict = content['state_dict']
+    if kind == 'truncated':
+        path.write_bytes(good.read_bytes()[:100_000])
+    elif kind == 'text':
+        path.write_text('not a checkpoint')
+    elif kind == 'foreign':
+        torch.save(torch.nn.Linear(2, 2).state_dict(), path)
+    elif kind == 'shape':
+        state_dict['head.final_layer.weight'] = torch.zeros(16, 40, 1, 1)
+        torch.save(content, path)
+    elif kind == 'malicious':
+        torch.save(dict(state_dict, evil=Malice(folder / 'marker')), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ('kind', 'words'),
+    [
+        ('absent', ['checkpoint not found']),
+        ('truncated', ['damaged']),
+        ('text', ['damaged']),
+        ('foreign', ['does not fit', 'missing']),
+        ('shape', ['does not fit', '(16, 40, 1, 1)', '(17, 40, 1, 1)']),
+        ('malicious', ['refused', 'posix.system']),
+    ],
+)
+@pytest.mark.parametrize('tool', ['test.py', 'train.py'])
+def test_unusable_checkpoints(run_tool, tinypose, coco, tmp_path, tool, kind, words):
+    path = make_checkpoint(kind, tinypose, tmp_path)
+    work = tmp_path / 'work'
+    if tool == 'test.py':
+        args = (path, '--cfg-options', *on(coco, 'test'))
+    else:
+        options = (*on(coco, 'train'), *TRAINING, f'load_from={path}')
+        args = ('--no-validate', '--cfg-options', *options)
+    done = run_tool(tool, CONFIG, '--work-dir', work, *args)
+    assert_one_line(done, path, *words)
+    assert not (tmp_path / 'marker').exists()
+    assert not list(work.glob('*.pth')) if work.exists() else True
+
+
+def test_an_unknown_config_is_named_with_its_neighbour(run_tool, tinypose):
+    wrong = LITE_CONFIG.replace('litehrnet-18', 'litehrnet-81')
+    done = run_tool('test.py', wrong, tinypose)
+    assert_one_line(done, 'config not found', wrong, LITE_CONFIG)
+
+
+@pytest.mark.parametrize(
+    ('text', 'words'),
+    [
+        ('model = dict(', ['cannot be read']),
+        ("_base_ = 'nowhere.py'\n", ['cannot be read', 'nowhere.py']),
+        ("_base_ = 'mmpose::nowhere.py'\n", ['cannot be read', 'nowhere.py']),
+    ],
+)
+def test_a_config_that_cannot_be_read(run_tool, tinypose, tmp_path, text, words):
+    config = tmp_path / 'config.py'
+    config.write_text(text)
+    assert_one_line(run_tool('test.py', config, tinypose), config, *words)
+
+
+@pytest.mark.parametrize(
+    ('args', 'words'),
+    [
+        (['--dump', 'predictions.json'], ['--dump', '.pkl', 'predictions.json']),
+        (['--tta'], ['--tta', 'tta_model']),
+        (['--show'], ['--show', 'screen', '--show-dir']),
+        (['--show-dir', 'x', '--interval', '0'], ['--interval', '0']),
+        (['--cfg-options', 'model.head.loss.0=1'], ['--cfg-options']),
+    ],
+)
+def test_wrong_options(run_tool, tinypose, args, words, monkeypatch):
+    for name in ('DISPLAY', 'WAYLAND_DISPLAY'):
+        monkeypatch.delenv(name, raising=False)
+    assert_one_line(run_tool('test.py', CONFIG, tinypose, *args), *words)
+
+
+def test_an_option_that_the_config_does_not_know_is_said(run_tool, tinypose, tmp_path):
+    done = run_tool(
+        'test.py', CONFIG, tmp_path / 'absent.pth', '--cfg-options', 'modle.x=1'
+    )
+    assert '--cfg-options modle.x is new' in done.stdout + done.stderr
