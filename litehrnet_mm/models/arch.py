@@ -186,7 +186,7 @@ def _parse_stages(spec: Mapping[str, Any], num_stages: int) -> tuple[StageSpec, 
     if not _is_count(num_stages):
         raise ValueError(f'num_stages must be at least 1, got {num_stages!r}')
     for key in STAGE_KEYS:
-        if len(spec[key]) != num_stages:
+        if not isinstance(spec[key], (list, tuple)) or len(spec[key]) != num_stages:
             raise ValueError(
                 f'{key} must have num_stages={num_stages} entries, got {spec[key]!r}'
             )
@@ -209,8 +209,11 @@ def _parse_stage(spec: Mapping[str, Any], index: int) -> StageSpec:
             f'module_type {where} must be one of {MODULE_TYPES}, '
             f'got {values["module_type"]!r}'
         )
-    channels = tuple(values['num_channels'])
-    if len(channels) != values['num_branches']:
+    channels = values['num_channels']
+    if (
+        not isinstance(channels, (list, tuple))
+        or len(channels) != values['num_branches']
+    ):
         raise ValueError(
             f'num_channels {where} must have num_branches={values["num_branches"]} '
             f'entries, got {channels}'
@@ -223,5 +226,5 @@ def _parse_stage(spec: Mapping[str, Any], index: int) -> StageSpec:
         module_type=module_type,
         with_fuse=bool(values['with_fuse']),
         reduce_ratio=values['reduce_ratios'],
-        num_channels=channels,
+        num_channels=tuple(channels),
     )

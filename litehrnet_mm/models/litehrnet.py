@@ -88,10 +88,11 @@ class LiteHRNet(BaseModule):
         super().__init__(_published_init() if init_cfg is None else init_cfg)
         if arch is not None and extra is not None:
             raise ValueError('give the architecture as arch or as extra, not as both')
-        self.arch = parse_arch(arch or extra or 'litehrnet-18')
+        given = extra if arch is None else arch
+        self.arch = parse_arch('litehrnet-18' if given is None else given)
         self.with_head = self.arch.with_head if with_head is None else bool(with_head)
         self.in_channels = in_channels
-        self.out_indices = tuple(out_indices)
+        self.out_indices = _check_indices(out_indices, self.arch)
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
         self.norm_cfg = dict(norm_cfg or dict(type='BN'))
@@ -244,18 +245,19 @@ def _published_init() -> list[dict[str, Any]]:
     ]
 
 
+def _check_indices(indices: Sequence[int], arch: ArchSpec) -> tuple[int, ...]:
+    branches = range(arch.stages[-1].num_branches)
+    if isinstance(indices, (Sequence, range)) and len(indices):
+        found = tuple(indices)
+        if set(found) <= set(branches) and list(found) == sorted(set(found)):
+            return found
+    raise ValueError(
+        f'out_indices must be distinct numbers within 0 to {branches[-1]} in ascending '
+        f'order, got {indices!r}'
+    )
+
+
 def _check_arguments(net: LiteHRNet) -> None:
-    num_branches = net.arch.stages[-1].num_branches
-    indices = net.out_indices
-    if (
-        not indices
-        or list(indices) != sorted(set(indices))
-        or not set(indices) <= set(range(num_branches))
-    ):
-        raise ValueError(
-            f'out_indices must be ascending, distinct and within 0 to '
-            f'{num_branches - 1}, got {indices}'
-        )
     num_stages = len(net.arch.stages)
     if net.frozen_stages not in range(-1, num_stages + 1):
         raise ValueError(

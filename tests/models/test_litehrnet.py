@@ -63,6 +63,9 @@ def test_with_head_is_told_by_extra_and_overridden_by_the_argument():
         (dict(out_indices=(1, 0)), ['ascending']),
         (dict(out_indices=(0, 0)), ['distinct']),
         (dict(out_indices=()), ['()']),
+        (dict(out_indices=0), ['out_indices', '0 to 3']),
+        (dict(extra={}), ['stages_spec']),
+        (dict(arch=mmpose_extra(num_modules=2)), ['num_modules', '2']),
         (dict(frozen_stages=4), ['4', '-1 to 3']),
         (dict(in_channels=0), ['in_channels', '0']),
         (dict(fusion='textbook'), ['textbook', 'released', 'plain']),
@@ -449,3 +452,24 @@ def test_models_need_neither_mmpose_nor_mmsegmentation():
         [sys.executable, '-c', code], capture_output=True, text=True, check=True
     )
     assert out.stdout.strip() == '[]'
+
+
+@pytest.fixture
+def process_group(tmp_path):
+    """A group of this process alone."""
+    store = f'file://{tmp_path}/store'
+    torch.distributed.init_process_group('gloo', store, rank=0, world_size=1)
+    yield
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize('arch', sorted(PUBLISHED))
+@pytest.mark.parametrize('with_head', [True, False])
+def test_distributed_training_needs_no_search_for_unused_parameters(
+    process_group, arch, with_head
+):
+    net = LiteHRNet(arch, with_head=with_head)
+    ddp = nn.parallel.DistributedDataParallel(net, find_unused_parameters=False)
+    for _ in range(2):  # the second step fails if the first left a gradient out
+        ddp(random_images(2, 3, 64, 64))[0].sum().backward()
+    assert all(p.grad is not None for p in net.parameters())

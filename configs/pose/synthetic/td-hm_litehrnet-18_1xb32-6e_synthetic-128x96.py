@@ -72,3 +72,4 @@ param_scheduler = [
 default_hooks = dict(
     logger=dict(interval=10), checkpoint=dict(interval=1, max_keep_ckpts=1)
 )
+randomness = dict(seed=0)

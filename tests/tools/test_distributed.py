@@ -1,0 +1,71 @@
+"""``tools/dist_train.sh`` and ``tools/dist_test.sh`` on two processes of the CPU."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from litehrnet_mm.datasets import make_people
+
+CONFIG = 'configs/pose/synthetic/td-hm_litehrnet-18_1xb32-6e_synthetic-128x96.py'
+
+
+@pytest.fixture(scope='module')
+def people(tmp_path_factory):
+    """A few synthetic people to train on and to evaluate on."""
+    root = tmp_path_factory.mktemp('people')
+    make_people(root / 'train', 8, seed=0, persons=(2, 2))
+    make_people(root / 'val', 5, seed=1, persons=(1, 1))
+    return root
+
+
+def options(root) -> list[str]:
+    splits = ('train', 'val', 'test')
+    found = [f'{split}_dataloader.dataset.data_root={root}/' for split in splits]
+    annotations = f'{root}/val/annotations/person_keypoints.json'
+    return [
+        *found,
+        *(f'{split}_evaluator.ann_file={annotations}' for split in splits[1:]),
+        *(f'{split}_dataloader.num_workers=0' for split in splits),
+        *(f'{split}_dataloader.persistent_workers=False' for split in splits),
+        'train_dataloader.batch_size=2',
+        'train_cfg.max_epochs=1',
+        'default_hooks.logger.interval=1',
+    ]
+
+
+def run(repository, script: str, *arguments) -> str:
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    done = subprocess.run(
+        [repository / 'tools' / script, *map(str, arguments)],
+        cwd=repository,
+        env={**os.environ, 'PYTHON': sys.executable, 'PORT': str(port)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def test_two_processes_train_and_evaluate(repository, people, tmp_path):
+    log = run(
+        repository, 'dist_train.sh', CONFIG, 2, '--work-dir', tmp_path,
+        '--no-validate', '--cfg-options', *options(people),
+    )  # fmt: skip
+    steps = re.findall(r'Epoch\(train\) +\[1\]\[(\d)/(\d)\]', log)
+    annotations = people / 'train/annotations/person_keypoints.json'
+    persons = len(json.loads(annotations.read_text())['annotations'])
+    total = persons // 4  # two processes with two images each
+    assert steps == [(str(i + 1), str(total)) for i in range(total)]
+    log = run(
+        repository, 'dist_test.sh', CONFIG, tmp_path / 'epoch_1.pth', 2,
+        '--work-dir', tmp_path, '--cfg-options', *options(people),
+    )  # fmt: skip
+    assert len(re.findall(r'coco/AP: ', log)) == 1
