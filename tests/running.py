@@ -12,11 +12,11 @@ LITE_CONFIG = 'configs/pose/coco/td-hm_litehrnet-18_8xb64-210e_coco-256x192.py'
 TRAINING = [
     'model.backbone.norm_eval=True',
     'train_dataloader.batch_size=17',
-    'train_cfg.val_interval=4',
+    'train_cfg.val_interval=6',
     'default_hooks.logger.interval=1',
     'default_hooks.checkpoint.interval=1',
     'param_scheduler.0.end=4',
-    'optim_wrapper.optimizer.lr=5e-4',
+    'optim_wrapper.optimizer.lr=1e-4',
     'randomness.seed=0',
 ]
 

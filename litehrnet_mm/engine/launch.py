@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from mmengine.config import Config
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner, find_latest_checkpoint
 
 from litehrnet_mm.checkpoints.files import check_fits, read_checkpoint
@@ -16,10 +17,14 @@ TRAINING_STATE = ('optimizer', 'message_hub', 'meta')
 def build_runner(cfg: Config) -> Runner:
     """Build MMEngine's runner, on the CPU too where processes are distributed.
 
-    MMEngine's launcher selects a GPU without asking whether there is one.
+    MMEngine's launcher and its wrapping of the model take a GPU for granted.
     """
     if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
         torch.distributed.init_process_group('gloo')
+        on_cpu = dict(
+            type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False
+        )
+        cfg.setdefault('model_wrapper_cfg', on_cpu)
     return Runner.from_cfg(cfg)
 
 
@@ -47,7 +52,8 @@ def test(cfg: Config) -> None:
     check_data(cfg, ('test',))
     with data_errors():
         runner = build_runner(cfg)
-        check_fits(cfg.load_from, runner.model)
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        check_fits(cfg.load_from, model)
         runner.test()
 
 

@@ -3,6 +3,8 @@
 import json
 import pickle
 import re
+from argparse import Namespace
+from importlib.util import module_from_spec, spec_from_file_location
 
 import cv2
 import numpy as np
@@ -12,6 +14,8 @@ from mmengine.config import Config
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from running import CONFIG, LITE_CONFIG, TRAINING, on
+
+from litehrnet_mm.cli import UserError
 
 AP_OF_MMPOSE = 0.660732  # mmpose's own net and runner with the same weights and boxes
 
@@ -89,7 +93,7 @@ def training(run_tool, coco, tinypose, tmp_path_factory):
     done = run_tool(
         'train.py', CONFIG, '--work-dir', folder, '--cfg-options',
         *on(coco, 'train'), *on(coco, 'val'), *TRAINING, f'load_from={tinypose}',
-        'train_cfg.max_epochs=4',
+        'train_cfg.max_epochs=6',
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return folder, done.stdout + done.stderr
@@ -103,7 +107,7 @@ def losses(output: str) -> list[float]:
 def test_fine_tuning_lowers_the_loss_and_raises_ap(training):
     _, output = training
     steps = losses(output)
-    assert len(steps) == 16
+    assert len(steps) == 24
     assert np.mean(steps[-4:]) < np.mean(steps[:4])
     (after,) = average_precision(output)
     assert after > AP_OF_MMPOSE + 0.01
@@ -112,7 +116,7 @@ def test_fine_tuning_lowers_the_loss_and_raises_ap(training):
 def test_the_checkpoint_that_training_wrote_is_evaluated(training, run_tool, coco):
     folder, output = training
     done = run_tool(
-        'test.py', CONFIG, folder / 'epoch_4.pth', '--work-dir', folder / 'test',
+        'test.py', CONFIG, folder / 'epoch_6.pth', '--work-dir', folder / 'test',
         '--cfg-options', *on(coco, 'test'),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -123,33 +127,48 @@ def test_training_resumes_from_the_newest_checkpoint(training, run_tool, coco):
     folder, _ = training
     done = run_tool(
         'train.py', CONFIG, '--work-dir', folder, '--resume', '--no-validate',
-        '--cfg-options', *on(coco, 'train'), *TRAINING, 'train_cfg.max_epochs=5',
+        '--cfg-options', *on(coco, 'train'), *TRAINING, 'train_cfg.max_epochs=7',
     )  # fmt: skip
     output = done.stdout + done.stderr
     assert done.returncode == 0, output
-    assert 'resumed epoch: 4, iter: 16' in output
-    assert re.findall(r'Epoch\(train\) +\[(\d+)\]', output) == ['5'] * 4
-    assert (folder / 'last_checkpoint').read_text().endswith('epoch_5.pth')
-    checkpoint = torch.load(folder / 'epoch_5.pth', weights_only=True)
-    assert checkpoint['meta']['iter'] == 20
+    assert 'resumed epoch: 6, iter: 24' in output
+    assert re.findall(r'Epoch\(train\) +\[(\d+)\]', output) == ['7'] * 4
+    assert (folder / 'last_checkpoint').read_text().endswith('epoch_7.pth')
+    checkpoint = torch.load(folder / 'epoch_7.pth', weights_only=True)
+    assert checkpoint['meta']['iter'] == 28
 
 
 # ---------------------------------------------------- the options of training
 
 
 def test_options_of_training_reach_the_run(run_tool, coco, tmp_path):
-    """Mixed precision and a learning rate for the batch size, seen in the log."""
+    """A learning rate for the batch size, and no validation, seen in the log."""
     done = run_tool(
-        'train.py', LITE_CONFIG, '--work-dir', tmp_path, '--amp', '--auto-scale-lr',
+        'train.py', LITE_CONFIG, '--work-dir', tmp_path, '--auto-scale-lr',
         '--no-validate', '--cfg-options', *on(coco, 'train'), *TRAINING,
         'train_dataloader.batch_size=64', 'train_cfg.max_epochs=1',
         'train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False',
     )  # fmt: skip
     output = done.stdout + done.stderr
     assert done.returncode == 0, output
-    config = Config.fromfile(next(tmp_path.glob('*.py')))
-    assert config.optim_wrapper.type == 'AmpOptimWrapper'
-    assert config.val_dataloader is None
-    assert 'LR has been automatically scaled from 0.0005 to 6.25e-05' in output
+    assert Config.fromfile(next(tmp_path.glob('*.py'))).val_dataloader is None
+    assert 'Scaling the original LR by 0.125' in output
     assert len(losses(output)) == 2
     assert all(np.isfinite(losses(output)))
+
+
+def test_amp_is_asked_of_mmengine_where_there_is_a_gpu(repository, monkeypatch):
+    """The run itself needs a GPU; what is set for it does not."""
+    spec = spec_from_file_location('train_tool', repository / 'tools/train.py')
+    tool = module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    args = Namespace(
+        config='x.py', amp=True, resume=None, no_validate=False, auto_scale_lr=False
+    )
+    cfg = Config(dict(optim_wrapper=dict(optimizer=dict(type='Adam'))))
+    with pytest.raises(UserError, match='--amp needs a GPU'):
+        tool.apply_training(cfg, args)
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    tool.apply_training(cfg, args)
+    assert cfg.optim_wrapper.type == 'AmpOptimWrapper'
+    assert cfg.optim_wrapper.loss_scale == 'dynamic'
