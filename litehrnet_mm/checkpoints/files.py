@@ -78,7 +78,7 @@ def _describe_refusal(path: Path, text: str) -> str:
     return f'checkpoint {path} is damaged or not a PyTorch file{reason_text}'
 
 
-def check_fits(path: str | Path, model: nn.Module) -> None:
+def check_fits(path: str | Path, model: nn.Module, partly: bool = False) -> None:
     """Check that a checkpoint holds every weight of a model, in its shape.
 
     Entries that the model has no place for are allowed: an auxiliary head, say.
@@ -86,10 +86,12 @@ def check_fits(path: str | Path, model: nn.Module) -> None:
     Args:
         path: The checkpoint's file.
         model: The model it will be loaded into.
+        partly: Be content with any weight that fits, as for fine-tuning with another
+            head.
 
     Raises:
         UserError: If the file cannot be read, or weights are missing or differ in
-            shape; the first ones are named.
+            shape; the first one is named.
     """
     weights = {
         re.sub(r'^module\.', '', key): value
@@ -106,6 +108,8 @@ def check_fits(path: str | Path, model: nn.Module) -> None:
         for key, value in wanted.items()
         if key in weights and weights[key].shape != value.shape
     ]
+    if partly and len(missing) + len(differing) < len(wanted):
+        return
     if missing or differing:
         problems = []
         if missing:

@@ -6,6 +6,7 @@ import torch
 from mmengine.config import Config
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner, find_latest_checkpoint
+from torch import nn
 
 from litehrnet_mm.checkpoints.files import check_fits, read_checkpoint
 from litehrnet_mm.cli import UserError
@@ -37,9 +38,12 @@ def train(cfg: Config) -> None:
     """
     validates = cfg.get('val_cfg') is not None
     check_data(cfg, ('train', 'val') if validates else ('train',))
-    _check_start(cfg)
-    with data_errors():
-        build_runner(cfg).train()
+    start = _check_start(cfg)
+    with data_errors(cfg):
+        runner = build_runner(cfg)
+        if start is not None:
+            check_fits(start, _bare_model(runner), partly=not cfg.get('resume'))
+        runner.train()
 
 
 def test(cfg: Config) -> None:
@@ -50,20 +54,27 @@ def test(cfg: Config) -> None:
     """
     read_checkpoint(cfg.load_from)
     check_data(cfg, ('test',))
-    with data_errors():
+    with data_errors(cfg):
         runner = build_runner(cfg)
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        check_fits(cfg.load_from, model)
+        check_fits(cfg.load_from, _bare_model(runner))
         runner.test()
 
 
-def _check_start(cfg: Config) -> None:
-    """Read the checkpoint that training would start from before anything is built."""
+def _bare_model(runner: Runner) -> nn.Module:
+    return runner.model.module if is_model_wrapper(runner.model) else runner.model
+
+
+def _check_start(cfg: Config) -> str | None:
+    """Read the checkpoint that training would start from before anything is built.
+
+    Returns:
+        Its path; ``None`` where there is none, or it is not a local file.
+    """
     source = cfg.get('load_from')
     if cfg.get('resume') and source is None:
         source = find_latest_checkpoint(cfg.work_dir)
     if source is None or '://' in source:
-        return
+        return None
     checkpoint = read_checkpoint(source)
     lacking = [key for key in TRAINING_STATE if key not in checkpoint]
     if cfg.get('resume') and lacking:
@@ -71,3 +82,4 @@ def _check_start(cfg: Config) -> None:
             f'{source} cannot be resumed from: it holds weights without '
             f'{", ".join(lacking)}; start from it with --cfg-options load_from={source}'
         )
+    return source

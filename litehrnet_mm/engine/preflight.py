@@ -124,8 +124,11 @@ def _check_path(where: str, key: str, path: Path) -> None:
 
 
 @contextmanager
-def data_errors() -> Iterator[None]:
+def data_errors(cfg: Config) -> Iterator[None]:
     """Turn a loader's error about a user's image or annotations into one line.
+
+    Args:
+        cfg: The config of the run.
 
     Raises:
         UserError: In place of an error that names a file of the data set. All other
@@ -133,13 +136,29 @@ def data_errors() -> Iterator[None]:
     """
     try:
         yield
+    except UserError:
+        raise
     except json.JSONDecodeError as error:
-        raise UserError(f'an annotation file is not valid JSON: {error}') from error
-    except (OSError, AssertionError, AttributeError, TypeError, ValueError) as error:
+        name = _broken_json(cfg) or 'an annotation file'
+        raise UserError(f'{name} is not valid JSON: {error}') from error
+    except Exception as error:  # of any kind: decoders and loaders have their own
         line = _describe_image_error(str(error))
         if line is None:
             raise
         raise UserError(line) from error
+
+
+def _broken_json(cfg: Config) -> Path | None:
+    """The first annotation file of a config that cannot be parsed."""
+    for split in ('train', 'val', 'test'):
+        part = f'{split}_dataloader'
+        for _, key, path in _named_paths(cfg.get(part), part):
+            if key in FILE_KEYS and path.is_file():
+                try:
+                    json.loads(path.read_bytes())
+                except ValueError:
+                    return path
+    return None
 
 
 def _describe_image_error(text: str) -> str | None:
@@ -149,7 +168,7 @@ def _describe_image_error(text: str) -> str | None:
         return f'image not found: {missing[1]}'
     pose, seg = POSE_IMAGE.search(text), SEG_IMAGE.search(text)
     if pose:
-        return f'image cannot be read: {pose[2]} ({pose[1]})'
+        return f'image cannot be read: {pose[2]} ({" ".join(pose[1].split())})'
     if seg:
         return f'image cannot be read: {seg[1]}'
     return None

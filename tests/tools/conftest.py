@@ -1,5 +1,6 @@
 """Fixtures for tests that run the tools as a user would."""
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -39,3 +40,19 @@ def tinypose(run_tool, shared_data, tmp_path_factory) -> Path:
     done = run_tool('convert_checkpoint.py', 'pp-tinypose', *files, out)
     assert done.returncode == 0, done.stderr
     return out
+
+
+@pytest.fixture
+def call_tool(repository, monkeypatch, capfd):
+    """Run a tool in this process: without its start-up, but the same otherwise."""
+
+    def call(tool: str, *args: object) -> subprocess.CompletedProcess:
+        monkeypatch.chdir(repository)
+        monkeypatch.setattr(sys, 'argv', [tool, *map(str, args)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(f'tools/{tool}', run_name='__main__')
+        out, err = capfd.readouterr()
+        return subprocess.CompletedProcess(sys.argv, ended.value.code, out, err)
+
+    return call

@@ -9,10 +9,10 @@ import torch
 from litehrnet_mm.checkpoints.pp_tinypose import convert_pp_tinypose
 
 
-@pytest.fixture(scope='module')
-def run(run_tool):
-    """Run the tool in a process of its own."""
-    return partial(run_tool, 'convert_checkpoint.py')
+@pytest.fixture
+def run(call_tool):
+    """Run the tool."""
+    return partial(call_tool, 'convert_checkpoint.py')
 
 
 @pytest.fixture

@@ -11,34 +11,34 @@ from running import CONFIG, LITE_CONFIG, TRAINING, assert_one_line, on
 
 
 def test_a_checkpoint_of_weights_alone_cannot_be_resumed(
-    run_tool, coco, tinypose, tmp_path
+    call_tool, coco, tinypose, tmp_path
 ):
-    done = run_tool(
+    done = call_tool(
         'train.py', CONFIG, '--work-dir', tmp_path, '--resume', tinypose,
         '--no-validate', '--cfg-options', *on(coco, 'train'),
     )  # fmt: skip
     assert_one_line(done, 'cannot be resumed from', 'load_from=')
 
 
-def test_a_missing_annotation_file(run_tool, tinypose, tmp_path, coco):
+def test_a_missing_annotation_file(call_tool, tinypose, tmp_path, coco):
     broken = [x.replace('person_keypoints', 'nowhere') for x in on(coco, 'test')]
-    done = run_tool(
+    done = call_tool(
         'test.py', CONFIG, tinypose, '--work-dir', tmp_path, '--cfg-options', *broken
     )
     where = 'test_dataloader.dataset.ann_file'
     assert_one_line(done, 'annotation file not found', 'nowhere_val.json', where)
 
 
-def test_missing_detections_name_the_way_out(run_tool, tinypose, tmp_path, coco):
+def test_missing_detections_name_the_way_out(call_tool, tinypose, tmp_path, coco):
     options = [x for x in on(coco, 'test') if 'bbox_file' not in x]
-    done = run_tool(
+    done = call_tool(
         'test.py', CONFIG, tinypose, '--work-dir', tmp_path, '--cfg-options', *options
     )
     assert_one_line(done, 'detected boxes', 'test_dataloader.dataset.bbox_file=None')
 
 
 @pytest.mark.parametrize('fault', ['missing', 'truncated', 'empty'])
-def test_an_image_that_cannot_be_read(run_tool, tinypose, tmp_path, coco, fault):
+def test_an_image_that_cannot_be_read(call_tool, tinypose, tmp_path, coco, fault):
     copy = tmp_path / 'coco'
     shutil.copytree(coco, copy, copy_function=shutil.copyfile)
     content = json.loads((copy / 'person_keypoints_val.json').read_text())
@@ -48,19 +48,19 @@ def test_an_image_that_cannot_be_read(run_tool, tinypose, tmp_path, coco, fault)
     else:
         data = image.read_bytes()
         image.write_bytes(data[:200] if fault == 'truncated' else b'')
-    done = run_tool(
+    done = call_tool(
         'test.py', CONFIG, tinypose, '--work-dir', tmp_path, '--cfg-options',
         *on(copy, 'test'), 'test_dataloader.batch_size=68',
     )  # fmt: skip
     assert_one_line(done, 'image', image.name)
 
 
-def test_a_broken_annotation_file(run_tool, tinypose, tmp_path, coco):
+def test_a_broken_annotation_file(call_tool, tinypose, tmp_path, coco):
     copy = tmp_path / 'coco'
     (copy / 'images').mkdir(parents=True)
     text = (coco / 'person_keypoints_val.json').read_text()
     (copy / 'person_keypoints_val.json').write_text(text[:1000])
-    done = run_tool(
+    done = call_tool(
         'test.py', CONFIG, tinypose, '--work-dir', tmp_path, '--cfg-options',
         *on(copy, 'test'),
     )  # fmt: skip
@@ -107,23 +107,25 @@ def make_checkpoint(kind: str, good: Path, folder: Path) -> Path:
     ],
 )
 @pytest.mark.parametrize('tool', ['test.py', 'train.py'])
-def test_unusable_checkpoints(run_tool, tinypose, coco, tmp_path, tool, kind, words):
+def test_unusable_checkpoints(call_tool, tinypose, coco, tmp_path, tool, kind, words):
     path = make_checkpoint(kind, tinypose, tmp_path)
+    if (tool, kind) == ('train.py', 'shape'):
+        pytest.skip('training goes on with the layers that fit, for another head')
     work = tmp_path / 'work'
     if tool == 'test.py':
         args = (path, '--cfg-options', *on(coco, 'test'))
     else:
         options = (*on(coco, 'train'), *TRAINING, f'load_from={path}')
         args = ('--no-validate', '--cfg-options', *options)
-    done = run_tool(tool, CONFIG, '--work-dir', work, *args)
+    done = call_tool(tool, CONFIG, '--work-dir', work, *args)
     assert_one_line(done, path, *words)
     assert not (tmp_path / 'marker').exists()
     assert not list(work.glob('*.pth')) if work.exists() else True
 
 
-def test_an_unknown_config_is_named_with_its_neighbour(run_tool, tinypose):
+def test_an_unknown_config_is_named_with_its_neighbour(call_tool, tinypose):
     wrong = LITE_CONFIG.replace('litehrnet-18', 'litehrnet-81')
-    done = run_tool('test.py', wrong, tinypose)
+    done = call_tool('test.py', wrong, tinypose)
     assert_one_line(done, 'config not found', wrong, LITE_CONFIG)
 
 
@@ -132,13 +134,16 @@ def test_an_unknown_config_is_named_with_its_neighbour(run_tool, tinypose):
     [
         ('model = dict(', ['cannot be read']),
         ("_base_ = 'nowhere.py'\n", ['cannot be read', 'nowhere.py']),
-        ("_base_ = 'mmpose::nowhere.py'\n", ['cannot be read', 'nowhere.py']),
+        (
+            "_base_ = 'mmpose::body_2d_keypoint/nowhere.py'\n",
+            ['cannot be read', 'nowhere.py'],
+        ),
     ],
 )
-def test_a_config_that_cannot_be_read(run_tool, tinypose, tmp_path, text, words):
+def test_a_config_that_cannot_be_read(call_tool, tinypose, tmp_path, text, words):
     config = tmp_path / 'config.py'
     config.write_text(text)
-    assert_one_line(run_tool('test.py', config, tinypose), config, *words)
+    assert_one_line(call_tool('test.py', config, tinypose), config, *words)
 
 
 @pytest.mark.parametrize(
@@ -151,14 +156,14 @@ def test_a_config_that_cannot_be_read(run_tool, tinypose, tmp_path, text, words)
         (['--cfg-options', 'model.head.loss.0=1'], ['--cfg-options']),
     ],
 )
-def test_wrong_options(run_tool, tinypose, args, words, monkeypatch):
+def test_wrong_options(call_tool, tinypose, args, words, monkeypatch):
     for name in ('DISPLAY', 'WAYLAND_DISPLAY'):
         monkeypatch.delenv(name, raising=False)
-    assert_one_line(run_tool('test.py', CONFIG, tinypose, *args), *words)
+    assert_one_line(call_tool('test.py', CONFIG, tinypose, *args), *words)
 
 
-def test_an_option_that_the_config_does_not_know_is_said(run_tool, tinypose, tmp_path):
-    done = run_tool(
+def test_an_option_that_the_config_does_not_know_is_said(call_tool, tinypose, tmp_path):
+    done = call_tool(
         'test.py', CONFIG, tmp_path / 'absent.pth', '--cfg-options', 'modle.x=1'
     )
     assert '--cfg-options modle.x is new' in done.stdout + done.stderr
