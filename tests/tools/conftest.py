@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from mmengine.logging import MMLogger
 
 
 @pytest.fixture(scope='session')
@@ -55,4 +56,6 @@ def call_tool(repository, monkeypatch, capfd):
         out, err = capfd.readouterr()
         return subprocess.CompletedProcess(sys.argv, ended.value.code, out, err)
 
-    return call
+    yield call
+    # MMEngine's loggers keep the output stream they were made with, closed by now.
+    MMLogger._instance_dict.clear()
