@@ -30,6 +30,8 @@ class BuildWithMimFiles(build_py):
         package = 'litehrnet_mm'
         base = ROOT if self.editable_mode else Path(self.build_lib)
         target = base / package / '.mim'
+        if target.is_symlink():
+            target.unlink()
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)
         for name in MIM_FILES:
@@ -55,10 +57,6 @@ setup(
     python_requires='>=3.9',
     # Before 2.6, weights_only=True could be made to run code (CVE-2025-32434).
     install_requires=['mmengine>=0.10.7', 'numpy<2', 'torch>=2.6', 'tqdm'],
-    extras_require={
-        'pose': ['mmcv-lite==2.1.0', 'mmdet', 'mmpose', 'pycocotools', 'xtcocotools'],
-        'seg': ['mmcv-lite==2.1.0', 'mmsegmentation', 'ftfy', 'regex'],
-    },
     cmdclass={'build_py': BuildWithMimFiles},
     classifiers=[
         'License :: OSI Approved :: Apache Software License',

@@ -42,10 +42,11 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         content = torch.load(path, map_location='cpu', weights_only=True)
     except pickle.UnpicklingError as error:
         raise UserError(_describe_refusal(path, str(error))) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError) as error:
+    except Exception as error:  # a damaged file can lead its reader anywhere
+        reason = str(error).strip().split('\n')[0].split('. ')[0]
         raise UserError(
-            f'checkpoint {path} is damaged or not a PyTorch file: '
-            f'{str(error).splitlines()[0] if str(error) else "it ends too early"}'
+            f'checkpoint {path} is damaged or not a PyTorch file '
+            f'({type(error).__name__}{": " + reason if reason else ""})'
         ) from error
     if isinstance(content, dict) and 'state_dict' not in content:
         content = {'state_dict': content}

@@ -39,6 +39,7 @@ def train(cfg: Config) -> None:
     validates = cfg.get('val_cfg') is not None
     check_data(cfg, ('train', 'val') if validates else ('train',))
     start = _check_start(cfg)
+    _check_pretrained(cfg.model)
     with data_errors(cfg):
         runner = build_runner(cfg)
         if start is not None:
@@ -52,12 +53,32 @@ def test(cfg: Config) -> None:
     Raises:
         UserError: If data or checkpoint are missing or unusable.
     """
-    read_checkpoint(cfg.load_from)
+    if is_local(cfg.load_from):
+        read_checkpoint(cfg.load_from)
     check_data(cfg, ('test',))
+    _check_pretrained(cfg.model)
     with data_errors(cfg):
         runner = build_runner(cfg)
-        check_fits(cfg.load_from, _bare_model(runner))
+        if is_local(cfg.load_from):
+            check_fits(cfg.load_from, _bare_model(runner))
         runner.test()
+
+
+def is_local(checkpoint: str) -> bool:
+    """Whether a checkpoint is a file, and not for MMEngine to fetch from elsewhere."""
+    return '://' not in str(checkpoint)
+
+
+def _check_pretrained(node: object) -> None:
+    """Read the files that ``init_cfg=dict(type='Pretrained', ...)`` names."""
+    if isinstance(node, (list, tuple)):
+        for item in node:
+            _check_pretrained(item)
+    if isinstance(node, dict):
+        if node.get('type') == 'Pretrained' and is_local(node.get('checkpoint')):
+            read_checkpoint(node['checkpoint'])
+        for item in node.values():
+            _check_pretrained(item)
 
 
 def _bare_model(runner: Runner) -> nn.Module:
@@ -73,7 +94,7 @@ def _check_start(cfg: Config) -> str | None:
     source = cfg.get('load_from')
     if cfg.get('resume') and source is None:
         source = find_latest_checkpoint(cfg.work_dir)
-    if source is None or '://' in source:
+    if source is None or not is_local(source):
         return None
     checkpoint = read_checkpoint(source)
     lacking = [key for key in TRAINING_STATE if key not in checkpoint]

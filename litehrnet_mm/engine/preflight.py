@@ -138,37 +138,43 @@ def data_errors(cfg: Config) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except json.JSONDecodeError as error:
-        name = _broken_json(cfg) or 'an annotation file'
-        raise UserError(f'{name} is not valid JSON: {error}') from error
     except Exception as error:  # of any kind: decoders and loaders have their own
-        line = _describe_image_error(str(error))
+        line = _describe_data_error(cfg, str(error))
         if line is None:
             raise
         raise UserError(line) from error
 
 
-def _broken_json(cfg: Config) -> Path | None:
-    """The first annotation file of a config that cannot be parsed."""
-    for split in ('train', 'val', 'test'):
-        part = f'{split}_dataloader'
-        for _, key, path in _named_paths(cfg.get(part), part):
-            if key in FILE_KEYS and path.is_file():
-                try:
-                    json.loads(path.read_bytes())
-                except ValueError:
-                    return path
-    return None
-
-
-def _describe_image_error(text: str) -> str | None:
+def _describe_data_error(cfg: Config, text: str) -> str | None:
     # Errors of a data loader's worker carry a traceback before the message.
-    missing = NO_SUCH_FILE.search(text)
-    if missing:
+    paths = [
+        (key, path)
+        for split in ('train', 'val', 'test')
+        for _, key, path in _named_paths(cfg.get(f'{split}_dataloader'), '')
+    ]
+    missing, pose, seg = (p.search(text) for p in (NO_SUCH_FILE, POSE_IMAGE, SEG_IMAGE))
+    folders = [path.resolve() for key, path in paths if key == 'folder']
+    if missing and any(x in Path(missing[1]).resolve().parents for x in folders):
         return f'image not found: {missing[1]}'
-    pose, seg = POSE_IMAGE.search(text), SEG_IMAGE.search(text)
     if pose:
         return f'image cannot be read: {pose[2]} ({" ".join(pose[1].split())})'
     if seg:
         return f'image cannot be read: {seg[1]}'
+    for key, path in paths:
+        if key == 'ann_file' and path.suffix == '.json' and path.is_file():
+            fault = _annotation_fault(path)
+            if fault:
+                return f'annotation file {path} {fault}'
+    return None
+
+
+def _annotation_fault(path: Path) -> str | None:
+    """What keeps a COCO annotation file from being used, if anything does."""
+    try:
+        content = json.loads(path.read_bytes())
+    except ValueError as error:
+        return f'is not valid JSON: {error}'
+    for key in ('images', 'annotations', 'categories'):
+        if not isinstance(content, dict) or not content.get(key):
+            return f"is not in COCO's format: it has no '{key}'"
     return None

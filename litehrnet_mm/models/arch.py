@@ -145,7 +145,7 @@ def _check_keys(
 ) -> None:
     if not isinstance(given, Mapping):
         raise TypeError(f'{name} must be a dict, got {type(given).__name__}')
-    unknown = sorted(set(given) - set(allowed))
+    unknown = sorted(set(given) - set(allowed), key=str)
     missing = sorted(set(allowed) - set(given) - set(optional))
     if unknown or missing:
         raise ValueError(
@@ -171,8 +171,9 @@ def _parse_stem(stem: Mapping[str, Any]) -> StemSpec:
     spec = StemSpec(**{key: stem[key] for key in STEM_KEYS})
     _check_even(spec.stem_channels, 'stem_channels')
     _check_even(spec.out_channels, 'out_channels')
-    if spec.expand_ratio <= 0 or spec.mid_channels < 1:
-        raise ValueError(f'expand_ratio must be positive, got {spec.expand_ratio!r}')
+    ratio = spec.expand_ratio
+    if not isinstance(ratio, (int, float)) or ratio <= 0 or spec.mid_channels < 1:
+        raise ValueError(f'expand_ratio must be positive, got {ratio!r}')
     if spec.out_channels <= spec.linear_channels:
         raise ValueError(
             f'out_channels must be equal to or greater than stem_channels '

@@ -95,12 +95,12 @@ class LiteHRNet(BaseModule):
         self.out_indices = _check_indices(out_indices, self.arch)
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
-        self.norm_cfg = dict(norm_cfg or dict(type='BN'))
+        self.norm_cfg = _checked_cfg('norm_cfg', norm_cfg) or dict(type='BN')
         _check_arguments(self)
         if fusion not in FUSIONS:
             raise ValueError(f'fusion must be one of {FUSIONS}, got {fusion!r}')
-        conv_cfg = dict(conv_cfg) if conv_cfg else None
-        self._build(LayerCfg(conv_cfg, self.norm_cfg), fusion, with_cp)
+        cfg = LayerCfg(_checked_cfg('conv_cfg', conv_cfg), self.norm_cfg)
+        self._build(cfg, fusion, with_cp)
         self._freeze_stages()
 
     def _build(self, cfg: LayerCfg, fusion: str, with_cp: bool) -> None:
@@ -158,6 +158,8 @@ class LiteHRNet(BaseModule):
         return tuple(branches[i] for i in self.out_indices)
 
     def _check_input(self, x: Tensor) -> None:
+        if not isinstance(x, Tensor):
+            raise TypeError(f'LiteHRNet takes a tensor, got {type(x).__name__}')
         if x.dim() != 4 or x.shape[1] != self.in_channels:
             raise ValueError(
                 f'LiteHRNet takes a batch of shape (N, {self.in_channels}, H, W), '
@@ -245,11 +247,20 @@ def _published_init() -> list[dict[str, Any]]:
     ]
 
 
+def _checked_cfg(name: str, cfg: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if cfg is None:
+        return None
+    if not isinstance(cfg, Mapping) or 'type' not in cfg:
+        raise TypeError(f"{name} must be a dict with 'type', or None, got {cfg!r}")
+    return dict(cfg)
+
+
 def _check_indices(indices: Sequence[int], arch: ArchSpec) -> tuple[int, ...]:
     branches = range(arch.stages[-1].num_branches)
     if isinstance(indices, (Sequence, range)) and len(indices):
         found = tuple(indices)
-        if set(found) <= set(branches) and list(found) == sorted(set(found)):
+        known = all(type(i) is int and i in branches for i in found)
+        if known and list(found) == sorted(set(found)):
             return found
     raise ValueError(
         f'out_indices must be distinct numbers within 0 to {branches[-1]} in ascending '
@@ -259,9 +270,10 @@ def _check_indices(indices: Sequence[int], arch: ArchSpec) -> tuple[int, ...]:
 
 def _check_arguments(net: LiteHRNet) -> None:
     num_stages = len(net.arch.stages)
-    if net.frozen_stages not in range(-1, num_stages + 1):
+    frozen = net.frozen_stages
+    if type(frozen) is not int or frozen not in range(-1, num_stages + 1):
         raise ValueError(
-            f'frozen_stages must be within -1 to {num_stages}, got {net.frozen_stages}'
+            f'frozen_stages must be within -1 to {num_stages}, got {frozen!r}'
         )
     if not isinstance(net.in_channels, int) or net.in_channels < 1:
         raise ValueError(f'in_channels must be at least 1, got {net.in_channels!r}')

@@ -9,6 +9,9 @@ import pytest
 import torch
 from running import CONFIG, LITE_CONFIG, TRAINING, assert_one_line, on
 
+from litehrnet_mm.checkpoints.files import read_checkpoint
+from litehrnet_mm.cli import UserError
+
 
 def test_a_checkpoint_of_weights_alone_cannot_be_resumed(
     call_tool, coco, tinypose, tmp_path
@@ -55,16 +58,18 @@ def test_an_image_that_cannot_be_read(call_tool, tinypose, tmp_path, coco, fault
     assert_one_line(done, 'image', image.name)
 
 
-def test_a_broken_annotation_file(call_tool, tinypose, tmp_path, coco):
+@pytest.mark.parametrize('fault', ['not valid JSON', "no 'images'"])
+def test_a_broken_annotation_file(call_tool, tinypose, tmp_path, coco, fault):
     copy = tmp_path / 'coco'
     (copy / 'images').mkdir(parents=True)
     text = (coco / 'person_keypoints_val.json').read_text()
-    (copy / 'person_keypoints_val.json').write_text(text[:1000])
+    text = text[:1000] if 'JSON' in fault else '{}'
+    (copy / 'person_keypoints_val.json').write_text(text)
     done = call_tool(
         'test.py', CONFIG, tinypose, '--work-dir', tmp_path, '--cfg-options',
         *on(copy, 'test'),
     )  # fmt: skip
-    assert_one_line(done, 'not valid JSON', 'person_keypoints_val.json')
+    assert_one_line(done, fault, copy / 'person_keypoints_val.json')
 
 
 class Malice:
@@ -95,22 +100,22 @@ def make_checkpoint(kind: str, good: Path, folder: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize(
-    ('kind', 'words'),
-    [
-        ('absent', ['checkpoint not found']),
-        ('truncated', ['damaged']),
-        ('text', ['damaged']),
-        ('foreign', ['does not fit', 'missing']),
-        ('shape', ['does not fit', '(16, 40, 1, 1)', '(17, 40, 1, 1)']),
-        ('malicious', ['refused', 'posix.system']),
-    ],
-)
-@pytest.mark.parametrize('tool', ['test.py', 'train.py'])
+UNUSABLE = {
+    'absent': ['checkpoint not found'],
+    'truncated': ['damaged'],
+    'text': ['damaged'],
+    'foreign': ['does not fit', 'missing'],
+    'malicious': ['refused', 'posix.system'],
+    'shape': ['does not fit', '(16, 40, 1, 1)', '(17, 40, 1, 1)'],
+}
+CASES = [('test.py', kind, words) for kind, words in UNUSABLE.items()]
+# Training goes on with the layers that fit: the head may be another.
+CASES += [('train.py', kind, words) for _, kind, words in CASES if kind != 'shape']
+
+
+@pytest.mark.parametrize(('tool', 'kind', 'words'), CASES)
 def test_unusable_checkpoints(call_tool, tinypose, coco, tmp_path, tool, kind, words):
     path = make_checkpoint(kind, tinypose, tmp_path)
-    if (tool, kind) == ('train.py', 'shape'):
-        pytest.skip('training goes on with the layers that fit, for another head')
     work = tmp_path / 'work'
     if tool == 'test.py':
         args = (path, '--cfg-options', *on(coco, 'test'))
@@ -120,7 +125,7 @@ def test_unusable_checkpoints(call_tool, tinypose, coco, tmp_path, tool, kind, w
     done = call_tool(tool, CONFIG, '--work-dir', work, *args)
     assert_one_line(done, path, *words)
     assert not (tmp_path / 'marker').exists()
-    assert not list(work.glob('*.pth')) if work.exists() else True
+    assert list(tmp_path.rglob('*.pth')) == ([path] if path.exists() else [])
 
 
 def test_an_unknown_config_is_named_with_its_neighbour(call_tool, tinypose):
@@ -167,3 +172,25 @@ def test_an_option_that_the_config_does_not_know_is_said(call_tool, tinypose, tm
         'test.py', CONFIG, tmp_path / 'absent.pth', '--cfg-options', 'modle.x=1'
     )
     assert '--cfg-options modle.x is new' in done.stdout + done.stderr
+
+
+def test_a_checkpoint_to_initialise_from_is_checked(call_tool, tmp_path, coco):
+    init = 'model.backbone.init_cfg'
+    done = call_tool(
+        'train.py', CONFIG, '--work-dir', tmp_path, '--no-validate', '--cfg-options',
+        *on(coco, 'train'), f'{init}.type=Pretrained', f'{init}.checkpoint=absent.pth',
+    )  # fmt: skip
+    assert_one_line(done, 'checkpoint not found', 'absent.pth')
+
+
+@pytest.mark.parametrize('zipped', [True, False])
+def test_a_checkpoint_cut_anywhere_is_refused(tmp_path, zipped):
+    path = tmp_path / 'cut.pth'
+    state_dict = torch.nn.Linear(2, 2).state_dict()
+    torch.save(state_dict, path, _use_new_zipfile_serialization=zipped)
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 1 if not zipped else 7):
+        path.write_bytes(whole[:length])
+        with pytest.raises(UserError, match=r'cut\.pth') as refused:
+            read_checkpoint(path)
+        assert '\n' not in str(refused.value)
