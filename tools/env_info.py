@@ -1,5 +1,6 @@
 """Print the versions of Python, PyTorch, OpenMMLab and what stands beside them."""
 
+import argparse
 from importlib.metadata import PackageNotFoundError, version
 
 from mmengine.utils.dl_utils import collect_env
@@ -22,6 +23,7 @@ def installed_version(package: str) -> str:
 
 def main() -> None:
     """Run the tool."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     info = dict(collect_env())
     mmcv = 'mmcv' if has_compiled_ops() else 'mmcv-lite'
     info[mmcv] = installed_version(mmcv)

@@ -21,6 +21,7 @@ JPEG_QUALITY = 92
 IMAGES = 'images'
 ANNOTATIONS = 'annotations/person_keypoints.json'
 MAX_PERSONS = 99
+MAX_SIDE = 4096
 
 CATEGORY = {
     'id': 1,
@@ -55,7 +56,7 @@ def make_people(
         out: Directory, which must be empty or not exist.
         images: Number of images.
         seed: Number of the set; use different ones for training and validation.
-        size: Width and height of an image in pixels, at least 64 each.
+        size: Width and height of an image in pixels, 64 to 4096 each.
         persons: Least and greatest number of persons in an image.
         workers: Number of processes. With more than one, a script that calls this
             needs the guard ``if __name__ == '__main__'``.
@@ -123,7 +124,10 @@ def _check(images, seed, size, persons, workers, first_id) -> None:
     for wrong, message in (
         (images < 1, f'images must be at least 1, not {images}'),
         (seed < 0, f'seed must not be negative, not {seed}'),
-        (min(size) < 64, f'width and height must be at least 64, not {size}'),
+        (
+            not 64 <= min(size) <= max(size) <= MAX_SIDE,
+            f'width and height must be 64 to {MAX_SIDE}, not {size}',
+        ),
         (
             not 0 <= least <= most <= MAX_PERSONS,
             f'persons must be 0 <= MIN <= MAX <= {MAX_PERSONS}, not {least} {most}',

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from mmengine.config import Config
 from mmengine.model import is_model_wrapper
@@ -19,6 +21,9 @@ def build_runner(cfg: Config) -> Runner:
     """Build MMEngine's runner, on the CPU too where processes are distributed.
 
     MMEngine's launcher and its wrapping of the model take a GPU for granted.
+
+    Raises:
+        UserError: If the work folder cannot be made.
     """
     if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
         torch.distributed.init_process_group('gloo')
@@ -26,6 +31,12 @@ def build_runner(cfg: Config) -> Runner:
             type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False
         )
         cfg.setdefault('model_wrapper_cfg', on_cpu)
+    try:
+        Path(cfg.work_dir).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f'work folder {cfg.work_dir} cannot be made: {error.strerror}'
+        ) from error
     return Runner.from_cfg(cfg)
 
 

@@ -375,7 +375,8 @@ def test_tool_writes_the_same_set_and_a_contact_sheet(
     [
         (('--images', '0'), 'images must be at least 1, not 0'),
         (('--seed', '-1'), 'seed must not be negative'),
-        (('--size', '320', '10'), 'at least 64'),
+        (('--size', '320', '10'), '64 to 4096'),
+        (('--size', '33333', '320'), '64 to 4096'),
         (('--persons', '3', '1'), 'MIN <= MAX'),
         (('--workers', '0'), 'workers must be at least 1'),
         (('--first-id', '0'), 'first id must be at least 1'),

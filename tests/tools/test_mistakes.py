@@ -174,6 +174,16 @@ def test_an_option_that_the_config_does_not_know_is_said(call_tool, tinypose, tm
     assert '--cfg-options modle.x is new' in done.stdout + done.stderr
 
 
+def test_a_work_folder_that_cannot_be_made(call_tool, tinypose, tmp_path, coco):
+    (tmp_path / 'file').write_text('in the way')
+    work = tmp_path / 'file/work'
+    done = call_tool(
+        'test.py', CONFIG, tinypose, '--work-dir', work, '--cfg-options',
+        *on(coco, 'test'),
+    )  # fmt: skip
+    assert_one_line(done, 'work folder', work)
+
+
 def test_a_checkpoint_to_initialise_from_is_checked(call_tool, tmp_path, coco):
     init = 'model.backbone.init_cfg'
     done = call_tool(
