@@ -79,24 +79,31 @@ def _describe_refusal(path: Path, text: str) -> str:
     return f'checkpoint {path} is damaged or not a PyTorch file{reason_text}'
 
 
-def check_fits(path: str | Path, model: nn.Module, partly: bool = False) -> None:
+def is_local(path: str) -> bool:
+    """Whether a name is that of a file, and not for MMEngine to fetch by a scheme."""
+    return '://' not in path
+
+
+def check_fits(
+    path: str | Path, checkpoint: dict[str, Any], model: nn.Module, partly: bool = False
+) -> None:
     """Check that a checkpoint holds every weight of a model, in its shape.
 
     Entries that the model has no place for are allowed: an auxiliary head, say.
 
     Args:
-        path: The checkpoint's file.
+        path: The checkpoint's file, for messages.
+        checkpoint: What :func:`read_checkpoint` returned for it.
         model: The model it will be loaded into.
         partly: Be content with any weight that fits, as for fine-tuning with another
             head.
 
     Raises:
-        UserError: If the file cannot be read, or weights are missing or differ in
-            shape; the first one is named.
+        UserError: If weights are missing or differ in shape; the first one is named.
     """
     weights = {
         re.sub(r'^module\.', '', key): value
-        for key, value in read_checkpoint(path)['state_dict'].items()
+        for key, value in checkpoint['state_dict'].items()
     }
     wanted = {
         key: value

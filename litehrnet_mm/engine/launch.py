@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -10,7 +11,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner, find_latest_checkpoint
 from torch import nn
 
-from litehrnet_mm.checkpoints.files import check_fits, read_checkpoint
+from litehrnet_mm.checkpoints.files import check_fits, is_local, read_checkpoint
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.engine.preflight import check_data, data_errors
 
@@ -49,12 +50,13 @@ def train(cfg: Config) -> None:
     """
     validates = cfg.get('val_cfg') is not None
     check_data(cfg, ('train', 'val') if validates else ('train',))
-    start = _check_start(cfg)
+    source, checkpoint = _read_start(cfg)
     _check_pretrained(cfg.model)
     with data_errors(cfg):
         runner = build_runner(cfg)
-        if start is not None:
-            check_fits(start, _bare_model(runner), partly=not cfg.get('resume'))
+        if checkpoint is not None:
+            model, partly = _bare_model(runner), not cfg.get('resume')
+            check_fits(source, checkpoint, model, partly)
         runner.train()
 
 
@@ -64,20 +66,15 @@ def test(cfg: Config) -> None:
     Raises:
         UserError: If data or checkpoint are missing or unusable.
     """
-    if is_local(cfg.load_from):
-        read_checkpoint(cfg.load_from)
+    source = cfg.load_from
+    checkpoint = read_checkpoint(source) if is_local(source) else None
     check_data(cfg, ('test',))
     _check_pretrained(cfg.model)
     with data_errors(cfg):
         runner = build_runner(cfg)
-        if is_local(cfg.load_from):
-            check_fits(cfg.load_from, _bare_model(runner))
+        if checkpoint is not None:
+            check_fits(source, checkpoint, _bare_model(runner))
         runner.test()
-
-
-def is_local(checkpoint: str) -> bool:
-    """Whether a checkpoint is a file, and not for MMEngine to fetch from elsewhere."""
-    return '://' not in str(checkpoint)
 
 
 def _check_pretrained(node: object) -> None:
@@ -86,8 +83,9 @@ def _check_pretrained(node: object) -> None:
         for item in node:
             _check_pretrained(item)
     if isinstance(node, dict):
-        if node.get('type') == 'Pretrained' and is_local(node.get('checkpoint')):
-            read_checkpoint(node['checkpoint'])
+        source = node.get('checkpoint')
+        if node.get('type') == 'Pretrained' and source and is_local(source):
+            read_checkpoint(source)
         for item in node.values():
             _check_pretrained(item)
 
@@ -96,17 +94,17 @@ def _bare_model(runner: Runner) -> nn.Module:
     return runner.model.module if is_model_wrapper(runner.model) else runner.model
 
 
-def _check_start(cfg: Config) -> str | None:
+def _read_start(cfg: Config) -> tuple[str | None, dict[str, Any] | None]:
     """Read the checkpoint that training would start from before anything is built.
 
     Returns:
-        Its path; ``None`` where there is none, or it is not a local file.
+        Its path and content; ``None`` for what there is not, or is no local file.
     """
     source = cfg.get('load_from')
     if cfg.get('resume') and source is None:
         source = find_latest_checkpoint(cfg.work_dir)
     if source is None or not is_local(source):
-        return None
+        return source, None
     checkpoint = read_checkpoint(source)
     lacking = [key for key in TRAINING_STATE if key not in checkpoint]
     if cfg.get('resume') and lacking:
@@ -114,4 +112,4 @@ def _check_start(cfg: Config) -> str | None:
             f'{source} cannot be resumed from: it holds weights without '
             f'{", ".join(lacking)}; start from it with --cfg-options load_from={source}'
         )
-    return source
+    return source, checkpoint

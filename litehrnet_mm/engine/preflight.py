@@ -13,6 +13,7 @@ from typing import Any
 from mmengine.config import Config, ConfigDict
 from mmengine.logging import print_log
 
+from litehrnet_mm.checkpoints.files import is_local
 from litehrnet_mm.cli import UserError
 
 FILE_KEYS = ('ann_file', 'bbox_file')
@@ -94,15 +95,20 @@ def _named_paths(node: Any, where: str) -> Iterator[tuple[str, str, Path]]:
             yield from _named_paths(item, f'{where}.{index}')
     if not isinstance(node, dict):
         return
+    # What MMEngine fetches by a scheme is not for us to check; Path would spoil it.
+    remote = not is_local(node.get('data_root') or '')
     root = Path(node.get('data_root') or '')
     for key in FILE_KEYS:
-        if isinstance(node.get(key), str) and node[key]:
+        name = node.get(key)
+        if isinstance(name, str) and name and is_local(name):
+            if remote and key == 'ann_file':
+                continue
             # bbox_file is relative to the working folder, everywhere in MMPose.
             base = root if key == 'ann_file' else Path()
-            yield f'{where}.{key}', key, base / node[key]
+            yield f'{where}.{key}', key, base / name
     prefix = node.get('data_prefix')
     for key, folder in prefix.items() if isinstance(prefix, dict) else ():
-        if isinstance(folder, str):
+        if isinstance(folder, str) and is_local(folder) and not remote:
             yield f'{where}.data_prefix.{key}', 'folder', root / folder
     for key, child in node.items():
         if key not in ('pipeline', 'data_prefix'):
@@ -110,8 +116,6 @@ def _named_paths(node: Any, where: str) -> Iterator[tuple[str, str, Path]]:
 
 
 def _check_path(where: str, key: str, path: Path) -> None:
-    if '://' in str(path):
-        return
     if key == 'folder':
         if not path.is_dir():
             raise UserError(f'image folder not found: {path} (set {where})')
