@@ -1,0 +1,1 @@
+_base_ = '../_base_/coco_simcc_256x192.py'

@@ -1,0 +1,1 @@
+_base_ = '../_base_/coco_udp_256x192.py'

@@ -1,0 +1,1 @@
+_base_ = '../_base_/coco-aic-merge_udp_256x192.py'

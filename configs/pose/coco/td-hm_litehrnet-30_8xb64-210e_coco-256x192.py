@@ -1,0 +1,3 @@
+_base_ = '../_base_/coco_256x192.py'
+
+model = dict(backbone=dict(arch='litehrnet-30'))

@@ -1,0 +1,3 @@
+_base_ = ['../_base_/coco_384x288.py', '../_base_/models/small-hrnet-w16.py']
+
+model = _base_.small_hrnet_w16

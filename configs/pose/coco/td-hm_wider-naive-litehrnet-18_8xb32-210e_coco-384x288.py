@@ -1,0 +1,3 @@
+_base_ = '../_base_/coco_384x288.py'
+
+model = dict(backbone=dict(arch='wider-naive-litehrnet-18'))

@@ -1,0 +1,3 @@
+_base_ = '../_base_/coco-aic-merge_udp_256x192.py'
+
+model = dict(backbone=dict(arch='wider-naive-litehrnet-18'))

@@ -1,0 +1,1 @@
+_base_ = '../_base_/coco-wholebody-hand_256x256.py'
