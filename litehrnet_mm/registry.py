@@ -11,6 +11,7 @@ is imported (see :mod:`litehrnet_mm.compat`). Configs that have to run there say
 """
 
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import METRICS as MMENGINE_METRICS
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import Registry
 
@@ -25,4 +26,10 @@ HOOKS = Registry(
     parent=MMENGINE_HOOKS,
     scope='litehrnet_mm',
     locations=['litehrnet_mm.engine.hooks'],
+)
+METRICS = Registry(
+    'metric',
+    parent=MMENGINE_METRICS,
+    scope='litehrnet_mm',
+    locations=['litehrnet_mm.evaluation.coco_submission'],
 )

@@ -67,6 +67,11 @@ def apply_common(cfg: Config, args: argparse.Namespace) -> None:
     elif cfg.get('work_dir') is None:
         name = os.path.splitext(os.path.basename(args.config))[0]
         cfg.work_dir = os.path.join('work_dirs', name)
+    for split in ('train', 'val', 'test'):
+        loader = cfg.get(f'{split}_dataloader')
+        if loader is not None and loader.get('num_workers') == 0:
+            # PyTorch refuses the configs' persistent_workers then.
+            loader.persistent_workers = False
     if args.show or args.show_dir:
         _enable_drawing(cfg, args)
 

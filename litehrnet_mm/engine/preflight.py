@@ -16,7 +16,12 @@ from mmengine.logging import print_log
 from litehrnet_mm.checkpoints.files import is_local
 from litehrnet_mm.cli import UserError
 
-FILE_KEYS = ('ann_file', 'bbox_file')
+# Only ann_file is relative to data_root; MMPose takes the others as they are.
+FILES = {
+    'ann_file': 'annotation file',
+    'bbox_file': 'file of detected boxes',
+    'headbox_file': 'file of head boxes',
+}
 
 # MMPose: "`reason` occurs when loading `file`."
 POSE_IMAGE = re.compile(r'`([^`]*)` occurs when loading `([^`]*)`')
@@ -85,7 +90,7 @@ def check_data(cfg: Config, splits: tuple[str, ...]) -> None:
         for part in (f'{split}_dataloader', f'{split}_evaluator'):
             if cfg.get(part) is not None:
                 for where, key, path in _named_paths(cfg[part], part):
-                    _check_path(where, key, path)
+                    _check_path(where, key, path, _roots(cfg))
 
 
 def _named_paths(node: Any, where: str) -> Iterator[tuple[str, str, Path]]:
@@ -98,12 +103,11 @@ def _named_paths(node: Any, where: str) -> Iterator[tuple[str, str, Path]]:
     # What MMEngine fetches by a scheme is not for us to check; Path would spoil it.
     remote = not is_local(node.get('data_root') or '')
     root = Path(node.get('data_root') or '')
-    for key in FILE_KEYS:
+    for key in FILES:
         name = node.get(key)
         if isinstance(name, str) and name and is_local(name):
             if remote and key == 'ann_file':
                 continue
-            # bbox_file is relative to the working folder, everywhere in MMPose.
             base = root if key == 'ann_file' else Path()
             yield f'{where}.{key}', key, base / name
     prefix = node.get('data_prefix')
@@ -115,16 +119,25 @@ def _named_paths(node: Any, where: str) -> Iterator[tuple[str, str, Path]]:
             yield from _named_paths(child, f'{where}.{key}')
 
 
-def _check_path(where: str, key: str, path: Path) -> None:
-    if key == 'folder':
-        if not path.is_dir():
-            raise UserError(f'image folder not found: {path} (set {where})')
-    elif not path.is_file():
-        kind = 'annotation file' if key == 'ann_file' else 'file of detected boxes'
-        advice = f'set {where}'
-        if key == 'bbox_file':
-            advice += f', or {where}=None for ground-truth boxes'
-        raise UserError(f'{kind} not found: {path} ({advice}, by --cfg-options)')
+def _roots(cfg: Config) -> dict[str, Path]:
+    """Folders of data sets by the environment variables that name them.
+
+    In the configs of this project ``coco_root`` is what ``COCO_ROOT`` sets, and so on.
+    """
+    names = [key for key in cfg if key.endswith('_root') and key != 'data_root']
+    return {key.upper(): Path(cfg[key]) for key in names}
+
+
+def _check_path(where: str, key: str, path: Path, roots: dict[str, Path]) -> None:
+    if path.is_dir() if key == 'folder' else path.is_file():
+        return
+    variables = [name for name, root in roots.items() if root in (path, *path.parents)]
+    ways = [f'the environment variable {name}' for name in variables]
+    ways.append(f'{where} by --cfg-options')
+    if key == 'bbox_file':
+        ways.append(f'{where}=None for ground-truth boxes')
+    kind = 'image folder' if key == 'folder' else FILES[key]
+    raise UserError(f'{kind} not found: {path} (set {", or ".join(ways)})')
 
 
 @contextmanager
