@@ -16,7 +16,21 @@ from litehrnet_mm.engine.preflight import load_config
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = make_parser(__doc__)
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument(
+        'checkpoint',
+        help='checkpoint file: of this project, of MMPose 0.x or 1.x, or of the '
+        'official Lite-HRNet repository',
+    )
+    parser.add_argument(
+        '--allow-partial',
+        action='store_true',
+        help='evaluate a checkpoint that does not fit the config, as far as it does',
+    )
+    parser.add_argument(
+        '--list-all',
+        action='store_true',
+        help='list all that does not fit, not the first 20 entries of each kind',
+    )
     parser.add_argument(
         '--dump',
         metavar='FILE.pkl',
@@ -68,7 +82,7 @@ def main() -> None:
     cfg = load_config(args.config, args.cfg_options)
     apply_testing(cfg, args)
     apply_common(cfg, args)
-    test(cfg)
+    test(cfg, args.allow_partial, args.list_all)
 
 
 if __name__ == '__main__':

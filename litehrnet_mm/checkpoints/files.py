@@ -1,4 +1,4 @@
-"""Checkpoint files of PyTorch: read without executing code, and held against a model.
+"""Checkpoint files: which kind they are, and PyTorch's read without executing code.
 
 Source: ``torch.load(weights_only=True)`` with the types that
 :mod:`litehrnet_mm.compat` allow-lists.
@@ -12,13 +12,60 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
+from litehrnet_mm.checkpoints.ncnn import FLOAT16_TAG, FLOAT32_TAG, MAGIC
 from litehrnet_mm.cli import UserError
 
 # In the words of torch.load(weights_only=True).
 FORBIDDEN = re.compile(r'GLOBAL (\S+)')
 REASON = re.compile(r'WeightsUnpickler error: *(.+)')
+
+# A pickle of protocol 2 to 4, perhaps in a frame, that begins with a dictionary.
+PADDLE = re.compile(
+    rb'\x80[\2-\4](\x95.{8})?(\}|ccollections\nOrderedDict\n|\x8c\x0bcollections)',
+    re.DOTALL,
+)
+CONVERTED_AS = {'ncnn': 'pp-tinypose', 'paddle': 'paddle'}
+"""By kind of file, what tools/convert_checkpoint.py calls it."""
+
+
+def file_kind(path: str | Path) -> str:
+    """Tell from its first bytes which kind of file holds weights.
+
+    Returns:
+        ``'ncnn'`` for either of its two files, ``'paddle'`` for a pickle such as
+        PaddlePaddle writes, and ``'pytorch'`` for everything else.
+
+    Raises:
+        UserError: If there is no such file or it cannot be read.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f'checkpoint not found: {path}')
+    start = _first_bytes(path)
+    if _is_ncnn_graph(start) or _is_ncnn_weights(path, start):
+        return 'ncnn'
+    return 'paddle' if PADDLE.match(start) else 'pytorch'
+
+
+def _is_ncnn_graph(start: bytes) -> bool:
+    return start.lstrip().startswith(MAGIC.encode())
+
+
+def _is_ncnn_weights(path: Path, start: bytes) -> bool:
+    tag = int.from_bytes(start[:4], 'little') if len(start) >= 4 else None
+    if tag == FLOAT32_TAG:  # 0, as a spoilt file may begin with, too
+        graph = path.with_suffix('.param')
+        return graph.is_file() and _is_ncnn_graph(_first_bytes(graph))
+    return tag == FLOAT16_TAG
+
+
+def _first_bytes(path: Path) -> bytes:
+    try:
+        with open(path, 'rb') as handle:
+            return handle.read(64)
+    except OSError as error:
+        raise UserError(f'{path}: cannot be read: {error.strerror}') from error
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -35,9 +82,12 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         UserError: If the file is missing, damaged, not a checkpoint, or a pickle that
             holds anything but tensors, plain containers and MMEngine's own types.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f'checkpoint not found: {path}')
+    kind = file_kind(path)
+    if kind in CONVERTED_AS:
+        raise UserError(
+            f'checkpoint {path} is of {kind}, not of PyTorch: convert it with python '
+            f'tools/convert_checkpoint.py {CONVERTED_AS[kind]} {path} OUT.pth'
+        )
     try:
         content = torch.load(path, map_location='cpu', weights_only=True)
     except pickle.UnpicklingError as error:
@@ -60,7 +110,16 @@ def _is_state_dict(value: Any) -> bool:
         isinstance(value, dict)
         and len(value) > 0
         and all(isinstance(key, str) for key in value)
-        and all(isinstance(item, torch.Tensor) for item in value.values())
+        and all(_is_plain_tensor(item) for item in value.values())
+    )
+
+
+def _is_plain_tensor(value: Any) -> bool:
+    return (
+        isinstance(value, torch.Tensor)
+        and value.layout == torch.strided
+        and value.device.type == 'cpu'  # and not meta, without numbers
+        and not value.is_quantized
     )
 
 
@@ -82,49 +141,3 @@ def _describe_refusal(path: Path, text: str) -> str:
 def is_local(path: str) -> bool:
     """Whether a name is that of a file, and not for MMEngine to fetch by a scheme."""
     return '://' not in path
-
-
-def check_fits(
-    path: str | Path, checkpoint: dict[str, Any], model: nn.Module, partly: bool = False
-) -> None:
-    """Check that a checkpoint holds every weight of a model, in its shape.
-
-    Entries that the model has no place for are allowed: an auxiliary head, say.
-
-    Args:
-        path: The checkpoint's file, for messages.
-        checkpoint: What :func:`read_checkpoint` returned for it.
-        model: The model it will be loaded into.
-        partly: Be content with any weight that fits, as for fine-tuning with another
-            head.
-
-    Raises:
-        UserError: If weights are missing or differ in shape; the first one is named.
-    """
-    weights = {
-        re.sub(r'^module\.', '', key): value
-        for key, value in checkpoint['state_dict'].items()
-    }
-    wanted = {
-        key: value
-        for key, value in model.state_dict().items()
-        if not key.endswith('num_batches_tracked')
-    }
-    missing = [key for key in wanted if key not in weights]
-    differing = [
-        f'{key} {tuple(weights[key].shape)} instead of {tuple(value.shape)}'
-        for key, value in wanted.items()
-        if key in weights and weights[key].shape != value.shape
-    ]
-    if partly and len(missing) + len(differing) < len(wanted):
-        return
-    if missing or differing:
-        problems = []
-        if missing:
-            problems.append(f'{len(missing)} of {len(wanted)} entries are missing')
-        if differing:
-            problems.append(f'{len(differing)} have another shape')
-        raise UserError(
-            f'checkpoint {path} does not fit the config: {", ".join(problems)}, '
-            f'e.g. {(differing + missing)[0]}'
-        )

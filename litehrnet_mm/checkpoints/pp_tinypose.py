@@ -34,18 +34,21 @@ KEYPOINTS = (
     *('left_wrist', 'right_wrist', 'left_hip', 'right_hip'),
     *('left_knee', 'right_knee', 'left_ankle', 'right_ankle'),
 )
+INPUT = dict(
+    channel_order='RGB',
+    mean=[123.675, 116.28, 103.53],
+    std=[58.395, 57.12, 57.375],
+    bbox_padding=1.25,
+)
+"""What all of PaddleDetection's Lite-HRNets are given to see."""
+
 META = dict(
     source='PP-TinyPose of PaddleDetection, from its ncnn files',
     license='Apache-2.0',
     arch=ARCH,
     training_data='COCO, AI Challenger',
     keypoints=list(KEYPOINTS),
-    input=dict(
-        channel_order='RGB',
-        mean=[123.675, 116.28, 103.53],
-        std=[58.395, 57.12, 57.375],
-        bbox_padding=1.25,
-    ),
+    input=INPUT,
     batch_norm='folded into the convolutions: the statistics are placeholders, '
     'fine-tune with norm_eval=True',
 )

@@ -7,12 +7,14 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.model import is_model_wrapper
+from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner, find_latest_checkpoint
 from torch import nn
 
-from litehrnet_mm.checkpoints.files import check_fits, is_local, read_checkpoint
+from litehrnet_mm.checkpoints.compare import check_fits
+from litehrnet_mm.checkpoints.files import is_local, read_checkpoint
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.engine.loading import CurrentKeysHook
 from litehrnet_mm.engine.preflight import check_data, data_errors
 
 TRAINING_STATE = ('optimizer', 'message_hub', 'meta')
@@ -57,11 +59,18 @@ def train(cfg: Config) -> None:
         if checkpoint is not None:
             model, partly = _bare_model(runner), not cfg.get('resume')
             check_fits(source, checkpoint, model, partly)
+            runner.register_hook(CurrentKeysHook())
         runner.train()
 
 
-def test(cfg: Config) -> None:
+def test(cfg: Config, allow_partial: bool, list_all: bool) -> None:
     """Evaluate the checkpoint that ``cfg.load_from`` names.
+
+    Args:
+        cfg: The whole config.
+        allow_partial: Evaluate even if the checkpoint does not fit, as long as any
+            of its entries does.
+        list_all: List all that does not fit, not the first 20 entries of each kind.
 
     Raises:
         UserError: If data or checkpoint are missing or unusable.
@@ -73,7 +82,10 @@ def test(cfg: Config) -> None:
     with data_errors(cfg):
         runner = build_runner(cfg)
         if checkpoint is not None:
-            check_fits(source, checkpoint, _bare_model(runner))
+            hint = '--allow-partial evaluates it all the same'
+            model = _bare_model(runner)
+            check_fits(source, checkpoint, model, allow_partial, list_all, hint)
+            runner.register_hook(CurrentKeysHook())
         runner.test()
 
 
@@ -91,7 +103,11 @@ def _check_pretrained(node: object) -> None:
 
 
 def _bare_model(runner: Runner) -> nn.Module:
-    return runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = runner.model
+    # MMEngine looks through both as well when it loads a checkpoint.
+    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+        model = model.module
+    return model
 
 
 def _read_start(cfg: Config) -> tuple[str | None, dict[str, Any] | None]:

@@ -206,7 +206,7 @@ class LiteHRNet(BaseModule):
             for key in state_dict
             if key.startswith(prefix) and key[len(prefix) :] not in own
         }
-        left_out = {key for key in foreign if key[len(prefix) :] in self._full_net_keys}
+        left_out = {key for key in foreign if key[len(prefix) :] in self.full_net_keys}
         for key in left_out:
             del state_dict[key]
         if left_out:
@@ -230,7 +230,7 @@ class LiteHRNet(BaseModule):
         return key
 
     @cached_property
-    def _full_net_keys(self) -> frozenset[str]:
+    def full_net_keys(self) -> frozenset[str]:
         """Keys of the released form of this architecture: all branches and head."""
         branches = range(self.arch.stages[-1].num_branches)
         with torch.device('meta'):

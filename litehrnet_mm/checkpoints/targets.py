@@ -1,0 +1,88 @@
+"""What a converted checkpoint has to hold: the state dict of its model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from mmengine.registry import MODELS, DefaultScope
+from torch import Tensor, nn
+
+from litehrnet_mm.checkpoints.compare import Differences, compare, optional_keys
+from litehrnet_mm.cli import UserError
+from litehrnet_mm.engine.preflight import load_config, one_line
+from litehrnet_mm.models import LiteHRNet
+from litehrnet_mm.models.arch import ARCHS
+
+FINAL_LAYER = 'head.final_layer.weight'
+
+
+@dataclass(frozen=True)
+class Target:
+    """A model that a checkpoint is made for.
+
+    Attributes:
+        name: What messages call it.
+        entries: Its state dict; only shapes and types count.
+        optional: Keys that it has no use for by design.
+        arch: Its name in :data:`~litehrnet_mm.models.arch.ARCHS`, if it was built
+            from there.
+    """
+
+    name: str
+    entries: Mapping[str, Tensor]
+    optional: frozenset[str] = frozenset()
+    arch: str | None = None
+
+    def differences(self, weights: Mapping[str, Tensor]) -> Differences:
+        """Compare the entries of a checkpoint with this model's."""
+        return compare(weights, self.entries, self.optional)
+
+
+def config_target(path: str) -> Target:
+    """The model of a config. Nothing is initialised, so nothing is downloaded.
+
+    Raises:
+        UserError: If the config cannot be read or its model cannot be built.
+    """
+    cfg = load_config(path, {})
+    if 'model' not in cfg:
+        raise UserError(f'config {path} has no model')
+    try:
+        with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmpose')):
+            model = MODELS.build(cfg.model)
+    except Exception as error:  # whatever a constructor finds wrong
+        raise UserError(
+            f'the model of config {path} cannot be built: {one_line(error)}'
+        ) from error
+    return Target(path, model.state_dict(), optional_keys(model))
+
+
+def arch_target(arch: str, weights: Mapping[str, Tensor]) -> Target:
+    """A Lite-HRNet with a 1×1 pose head of as many keypoints as the weights have.
+
+    Args:
+        arch: A name in :data:`~litehrnet_mm.models.arch.ARCHS`.
+        weights: Of the checkpoint, under current names.
+    """
+    head = weights.get(FINAL_LAYER)
+    keypoints = len(head) if head is not None and head.dim() == 4 else 0
+    keypoints = keypoints or 17  # for the message that they are missing
+    with torch.device('meta'):
+        backbone = LiteHRNet(arch)
+        final_layer = nn.Conv2d(backbone.out_channels[0], keypoints, 1)
+    model = nn.ModuleDict(
+        dict(backbone=backbone, head=nn.ModuleDict(dict(final_layer=final_layer)))
+    )
+    name = f'{arch} with a head of {keypoints} keypoints'
+    return Target(name, model.state_dict(), arch=arch)
+
+
+def recognise(weights: Mapping[str, Tensor]) -> Target:
+    """The Lite-HRNet whose entries are nearest to those of a checkpoint."""
+    targets = [arch_target(arch, weights) for arch in ARCHS]
+    nearest = min(targets, key=lambda target: target.differences(weights).size)
+    if not nearest.differences(weights):
+        return nearest
+    return replace(nearest, name=f'{nearest.name}, the nearest of the four nets,')
