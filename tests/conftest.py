@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from pose_data import make_roots
 
 # Tests run side by side, a process for each core, so more threads would only wait.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
@@ -26,3 +27,17 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f'no real data in {folder}; name its folder in {DATA_VARIABLE}')
     return folder
+
+
+@pytest.fixture(scope='session')
+def pose_roots(shared_data, tmp_path_factory) -> dict[str, str]:
+    """Small COCO, MPII and so on: the environment variables that name them."""
+    return make_roots(shared_data / 'mmpose_samples', tmp_path_factory.mktemp('data'))
+
+
+@pytest.fixture
+def pose_data(pose_roots, monkeypatch) -> dict[str, Path]:
+    """Those variables set, as a user sets them; their folders by name."""
+    for name, root in pose_roots.items():
+        monkeypatch.setenv(name, root)
+    return {name: Path(root) for name, root in pose_roots.items()}

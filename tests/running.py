@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
+
+from mmengine.utils import ManagerMixin
 
 CONFIG = 'configs/pose/coco/td-hm_wider-naive-litehrnet-18_8xb64-210e_coco-256x192.py'
 LITE_CONFIG = 'configs/pose/coco/td-hm_litehrnet-18_8xb64-210e_coco-256x192.py'
@@ -44,3 +47,25 @@ def assert_one_line(done: subprocess.CompletedProcess, *words: object) -> None:
     (line,) = [x for x in done.stderr.splitlines() if x.startswith('error: ')]
     assert done.stderr.splitlines()[-1] == line
     assert all(str(word) in line for word in words), line
+
+
+def forget_runs() -> None:
+    """Let the next run in this process start as the first did.
+
+    MMEngine keeps loggers, with output streams that pytest has closed by then, and
+    visualizers, with the folder of the run they were made for.
+    """
+    kinds = [ManagerMixin]
+    while kinds:
+        kind = kinds.pop()
+        kind._instance_dict.clear()
+        kinds.extend(kind.__subclasses__())
+
+
+def scalars(work: Path) -> dict[str, float]:
+    """All that a run logged as numbers, the last value of each."""
+    (path,) = work.rglob('scalars.json')
+    merged: dict[str, float] = {}
+    for line in path.read_text().splitlines():
+        merged.update(json.loads(line))
+    return merged

@@ -1,5 +1,6 @@
 """The configs: what they inherit, what they change, and that MMPose builds them."""
 
+import re
 from pathlib import Path
 
 import mmpose
@@ -11,12 +12,15 @@ from mmengine.structures import InstanceData, PixelData
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from nets import random_images, randomise, relative_difference
+from running import LITE_CONFIG
+
+from litehrnet_mm.models.arch import ARCHS
 
 ROOT = Path(__file__).resolve().parents[1]
 LEAVES = sorted(
     path
     for path in (ROOT / 'configs').rglob('*.py')
-    if '_base_' not in path.parts and 'synthetic' not in path.parts
+    if not {'_base_', 'synthetic'} & set(path.parts) and path.stem != 'keypoints'
 )
 STOCK = (
     Path(mmpose.__file__).parent
@@ -71,41 +75,68 @@ def test_mmposes_stock_config_works_with_only_the_type_changed():
 def test_leaves_are_short_and_build(path):
     lines = path.read_text(encoding='utf-8').splitlines()
     assert len(lines) <= 15
-    model = MODELS.build(Config.fromfile(path).model)
-    assert type(model.backbone).__name__ == 'LiteHRNet'
-    assert model.backbone.out_channels[-1] == model.head.in_channels
+    cfg = Config.fromfile(path)
+    cfg.model.backbone.init_cfg = None  # a download of ImageNet's weights
+    model = MODELS.build(cfg.model)
+    if 'litehrnet' in path.name:
+        assert type(model.backbone).__module__.startswith('litehrnet_mm.')
+        assert model.backbone.out_channels[-1] == model.head.in_channels
+    # A name says how many images a step take, and the config does what it says.
+    gpus, images = map(int, re.search(r'(\d+)xb(\d+)', path.name).groups())
+    assert cfg.train_dataloader.batch_size == images
+    assert cfg.auto_scale_lr.base_batch_size == gpus * images
+    epochs = int(re.search(r'-(\d+)e_', path.name)[1])
+    assert cfg.train_cfg.max_epochs == epochs == cfg.param_scheduler[1].end
+    height, width = map(int, re.search(r'(\d+)x(\d+)\D*$', path.stem).groups())
+    assert tuple(cfg.codec.input_size) == (width, height)
 
 
-@pytest.mark.parametrize(
-    ('name', 'arch'),
-    [
-        ('td-hm_litehrnet-18_8xb64-210e_coco-256x192', 'litehrnet-18'),
-        (
-            'td-hm_wider-naive-litehrnet-18_8xb64-210e_coco-256x192',
-            'wider-naive-litehrnet-18',
-        ),
-    ],
-)
-def test_the_recipe_is_the_official_one(name, arch):
-    cfg = Config.fromfile(ROOT / 'configs/pose/coco' / f'{name}.py')
+OFFICIAL = [
+    ('coco', '8xb64-210e_coco-256x192', 512, 2),
+    ('coco', '8xb32-210e_coco-384x288', 256, 3),
+    ('mpii', '8xb32-210e_mpii-256x256', 256, 2),
+]
+
+
+@pytest.mark.parametrize('arch', sorted(ARCHS))
+@pytest.mark.parametrize(('data', 'name', 'batch', 'sigma'), OFFICIAL)
+def test_the_recipe_is_the_official_one(arch, data, name, batch, sigma):
+    cfg = Config.fromfile(ROOT / f'configs/pose/{data}/td-hm_{arch}_{name}.py')
     assert cfg.model.backbone.arch == arch
     optimizer = cfg.optim_wrapper.optimizer
     assert (optimizer.type, optimizer.lr) == ('Adam', 2e-3)
-    assert cfg.train_dataloader.batch_size * 8 == cfg.auto_scale_lr.base_batch_size
+    assert cfg.train_dataloader.batch_size * 8 == batch
     assert cfg.train_cfg.max_epochs == 210
     warm_up, steps = cfg.param_scheduler
     assert (warm_up.end, warm_up.start_factor) == (500, 0.001)
     assert steps.milestones == [170, 200]
-    assert (cfg.codec.sigma, cfg.codec.input_size) == (2, (192, 256))
+    assert cfg.codec.sigma == sigma
     transforms = {step.type: step for step in cfg.train_dataloader.dataset.pipeline}
+    box = transforms['RandomBBoxTransform']
     # MMPose 1.x cuts the normal distribution at rotate_factor, twice its deviation.
-    assert transforms['RandomBBoxTransform'].rotate_factor == 2 * 30
-    assert transforms['RandomBBoxTransform'].scale_factor == (0.75, 1.25)
-    assert {'RandomHalfBody', 'RandomFlip'} <= set(transforms)
+    assert (box.rotate_factor, box.shift_prob) == (2 * 30, 0)
+    assert box.scale_factor == (0.75, 1.25)
+    assert 'RandomFlip' in transforms
+    assert ('RandomHalfBody' in transforms) == (data == 'coco')
+    assert cfg.model.test_cfg.flip_test
+
+
+@pytest.mark.parametrize('variable', ['COCO_ROOT', 'MPII_ROOT', 'AIC_ROOT'])
+def test_a_variable_moves_a_data_set_whole(variable, monkeypatch):
+    folder = variable.split('_')[0].lower()
+    leaves = [path for path in LEAVES if folder in path.name]
+    assert leaves
+    for path in leaves:
+        monkeypatch.delenv(variable, raising=False)
+        assert f'data/{folder}/' in str(Config.fromfile(path)._cfg_dict)
+        monkeypatch.setenv(variable, '/somewhere/else')
+        text = str(Config.fromfile(path)._cfg_dict)
+        assert f'data/{folder}' not in text
+        assert '/somewhere/else/' in text
 
 
 def test_a_pose_net_gives_the_same_heatmaps_as_its_backbone_and_head():
-    cfg = Config.fromfile(LEAVES[0])
+    cfg = Config.fromfile(ROOT / LITE_CONFIG)
     model = randomise(MODELS.build(cfg.model)).eval()
     images = random_images(1, 3, 256, 192)
     with torch.no_grad():

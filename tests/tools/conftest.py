@@ -1,12 +1,15 @@
 """Fixtures for tests that run the tools as a user would."""
 
+from __future__ import annotations
+
+import os
 import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from mmengine.logging import MMLogger
+from running import forget_runs
 
 
 @pytest.fixture(scope='session')
@@ -19,7 +22,9 @@ def coco(shared_data) -> Path:
 def run_tool(repository):
     """Run a tool as a user would, and return what it said."""
 
-    def run(tool: str, *args: object) -> subprocess.CompletedProcess:
+    def run(
+        tool: str, *args: object, env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess:
         command = [sys.executable, f'tools/{tool}', *map(str, args)]
         return subprocess.run(
             command,
@@ -27,6 +32,7 @@ def run_tool(repository):
             capture_output=True,
             text=True,
             timeout=300,
+            env={**os.environ, **(env or {})},
         )
 
     return run
@@ -57,5 +63,4 @@ def call_tool(repository, monkeypatch, capfd):
         return subprocess.CompletedProcess(sys.argv, ended.value.code, out, err)
 
     yield call
-    # MMEngine's loggers keep the output stream they were made with, closed by now.
-    MMLogger._instance_dict.clear()
+    forget_runs()

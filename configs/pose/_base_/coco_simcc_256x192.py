@@ -6,6 +6,8 @@ _base_ = [
     './coco_data.py',
 ]
 
+data_root = _base_.coco_root
+
 model = dict(
     backbone=dict(_delete_=True, type='litehrnet_mm.LiteHRNet', arch='litehrnet-18'),
     head=dict(in_channels=40, in_featuremap_size=(48, 64)),

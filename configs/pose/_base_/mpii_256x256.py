@@ -8,7 +8,7 @@ _base_ = [
     './official.py',
 ]
 
-mpii_root = '{{$MPII_ROOT:data/mpii}}/'
+mpii_root = data_root = '{{$MPII_ROOT:data/mpii}}/'
 
 model = dict(
     backbone=dict(_delete_=True, type='litehrnet_mm.LiteHRNet', arch='litehrnet-18')

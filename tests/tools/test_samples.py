@@ -1,0 +1,119 @@
+"""Two epochs on a few real images: written, resumed, evaluated in every way."""
+
+import json
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from running import scalars
+
+COCO = 'configs/pose/coco/td-hm_litehrnet-30_8xb64-210e_coco-256x192.py'
+MPII = 'configs/pose/mpii/td-hm_naive-litehrnet-18_8xb32-210e_mpii-256x256.py'
+PERSONS = {COCO: 12, MPII: 5}
+SHORT = [
+    'train_dataloader.batch_size=3',
+    'train_dataloader.num_workers=0',
+    'val_dataloader.num_workers=0',
+    'test_dataloader.num_workers=0',
+    'train_cfg.val_interval=2',
+    'default_hooks.logger.interval=1',
+    'default_hooks.checkpoint.interval=1',
+]
+
+
+@pytest.fixture(scope='module', params=[COCO, MPII], ids=['coco', 'mpii'])
+def trained(request, run_tool, pose_roots, tmp_path_factory):
+    """Config, work folder after two epochs, and what the tool said."""
+    work = tmp_path_factory.mktemp('work')
+    done = run_tool(
+        'train.py', request.param, '--work-dir', work, '--cfg-options', *SHORT,
+        'train_cfg.max_epochs=2', env=pose_roots,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return request.param, work, done.stdout + done.stderr
+
+
+def test_two_epochs_are_trained_and_written(trained):
+    config, work, output = trained
+    losses = [float(x) for x in re.findall(r'Epoch\(train\).*? loss: ([\d.]+)', output)]
+    assert len(losses) == 2 * math.ceil(PERSONS[config] / 3)
+    assert np.isfinite(losses).all()
+    assert (work / 'epoch_1.pth').is_file()
+    assert (work / 'last_checkpoint').read_text().endswith('epoch_2.pth')
+
+
+def test_a_third_epoch_is_resumed(trained, run_tool, pose_roots, tmp_path):
+    config, work, _ = trained
+    done = run_tool(
+        'train.py', config, '--work-dir', tmp_path, '--resume', work / 'epoch_2.pth',
+        '--no-validate', '--cfg-options', *SHORT, 'train_cfg.max_epochs=3',
+        env=pose_roots,
+    )  # fmt: skip
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    assert 'resumed epoch: 2' in output
+    assert set(re.findall(r'Epoch\(train\) +\[(\d+)\]', output)) == {'3'}
+    assert (tmp_path / 'epoch_3.pth').is_file()
+
+
+def metrics_of(out: Path) -> dict[str, float]:
+    return json.loads(out.read_text())
+
+
+def test_it_is_evaluated_as_while_training(trained, run_tool, pose_roots, tmp_path):
+    config, work, _ = trained
+    while_training = scalars(work)
+    out = tmp_path / 'metrics.json'
+    done = run_tool(
+        'test.py', config, work / 'epoch_2.pth', '--work-dir', tmp_path, '--out', out,
+        '--cfg-options', *SHORT, env=pose_roots,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    metrics = metrics_of(out)
+    if config == MPII:
+        joints = ('Head', 'Shoulder', 'Elbow', 'Wrist', 'Hip', 'Knee', 'Ankle')
+        assert {f'{joint} PCK' for joint in joints} < set(metrics)
+        keys = ('PCK', 'PCK@0.1')
+    else:
+        keys = ('coco/AP', 'coco/AR')
+    for key in keys:
+        assert metrics[key] == pytest.approx(while_training[key], abs=1e-5)
+
+
+# -------------------------- boxes and flips, with weights that know what a person is
+
+
+@pytest.fixture
+def evaluate(call_tool, tinypose, pose_data, tmp_path):
+    """Evaluate PP-TinyPose with options; its metrics."""
+    config = COCO.replace('litehrnet-30', 'wider-naive-litehrnet-18')
+
+    def run(*options: str) -> dict[str, float]:
+        out = tmp_path / 'metrics.json'
+        done = call_tool(
+            'test.py', config, tinypose, '--work-dir', tmp_path, '--out', out,
+            '--cfg-options', 'test_dataloader.num_workers=0', *options,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return metrics_of(out)
+
+    return run
+
+
+def test_boxes_of_a_detector_and_of_the_annotations(evaluate):
+    """Both find most of the twelve persons of four images; only how well differs."""
+    detected = evaluate()
+    annotated = evaluate('test_dataloader.dataset.bbox_file=None')
+    assert detected['coco/AP'] > 0.5
+    assert annotated['coco/AP'] > 0.5
+    assert detected != annotated
+
+
+def test_flip_test_on_and_off(evaluate):
+    ground_truth = 'test_dataloader.dataset.bbox_file=None'
+    flipped = evaluate(ground_truth)
+    plain = evaluate(ground_truth, 'model.test_cfg.flip_test=False')
+    assert plain['coco/AP'] > 0.5
+    assert plain != flipped
