@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from running import scalars
 
 COCO = 'configs/pose/coco/td-hm_litehrnet-30_8xb64-210e_coco-256x192.py'
@@ -117,3 +118,24 @@ def test_flip_test_on_and_off(evaluate):
     plain = evaluate(ground_truth, 'model.test_cfg.flip_test=False')
     assert plain['coco/AP'] > 0.5
     assert plain != flipped
+
+
+def test_own_keypoints_start_from_weights_of_people(
+    call_tool, tinypose, pose_data, tmp_path
+):
+    """All weights but those of the last layer, which has five keypoints here."""
+    config = 'configs/pose/custom/td-hm_litehrnet-18_8xb64-70e_custom-256x192.py'
+    done = call_tool(
+        'train.py', config, '--work-dir', tmp_path, '--no-validate', '--cfg-options',
+        *SHORT, f'load_from={tinypose}', 'train_cfg.max_epochs=1',
+        'model.backbone.arch=wider-naive-litehrnet-18',
+        'model.backbone.frozen_stages=0',
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert 'head.final_layer.weight' in done.stdout + done.stderr
+    before = torch.load(tinypose, weights_only=True)['state_dict']
+    after = torch.load(tmp_path / 'epoch_1.pth', weights_only=True)['state_dict']
+    assert len(after['head.final_layer.weight']) == 5
+    stem = [key for key in before if key.startswith('backbone.stem.')]
+    assert stem
+    assert all(torch.equal(before[key], after[key]) for key in stem)
