@@ -12,8 +12,12 @@ import numpy as np
 
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.datasets.people import render_people
+from litehrnet_mm.datasets.skeleton import KEYPOINTS, SKELETON
 from litehrnet_mm.datasets.writing import ANNOTATIONS, IMAGES
-from litehrnet_mm.visualization import draw_people, make_grid, write_image
+from litehrnet_mm.visualization import PoseStyle, draw_people, make_grid, write_image
+
+STYLE = PoseStyle.by_side(KEYPOINTS, [(a - 1, b - 1) for a, b in SKELETON])
+"""What the skeletons of people look like."""
 
 
 def check_sheet_path(path: str | os.PathLike) -> Path:
@@ -55,7 +59,7 @@ def write_contact_sheet(
     for index in range(columns * rows):
         image, people = render_people(seed, index, size, persons)
         if (index // columns + index) % 2:
-            image = draw_people(image, people)
+            image = draw_people(image, people, STYLE, thickness=1)
         tiles.append(image)
     write_image(path, make_grid(tiles, columns))
 
@@ -96,5 +100,5 @@ def write_prediction_sheet(
     for entry in truth['images'][: columns * rows]:
         image = cv2.imread(str(root / IMAGES / entry['file_name']))
         image = cv2.resize(image, None, fx=scale, fy=scale)
-        tiles.append(draw_people(image, people[entry['id']], thickness=scale))
+        tiles.append(draw_people(image, people[entry['id']], STYLE, thickness=scale))
     write_image(path, make_grid(tiles, columns))

@@ -34,13 +34,16 @@ def make_parser(description: str) -> argparse.ArgumentParser:
         'or model.backbone.out_indices="(0,1)" (quotes, no spaces)',
     )
     parser.add_argument(
-        '--show-dir', help='draw predictions on the images and save them here'
+        '--show-dir',
+        metavar='DIR',
+        help='draw predictions on the images and save them here; pose: one picture an '
+        'image, ground truth beside prediction',
     )
     parser.add_argument(
         '--show', action='store_true', help='draw predictions and show a window'
     )
     parser.add_argument(
-        '--interval', type=int, default=1, help='draw every so many samples'
+        '--interval', type=int, default=1, help='draw every so many images'
     )
     parser.add_argument(
         '--wait-time', type=float, default=1, help='seconds that a window stays'
@@ -81,21 +84,28 @@ def _enable_drawing(cfg: Config, args: argparse.Namespace) -> None:
         raise UserError('--show needs a screen, and there is none: use --show-dir DIR')
     if args.interval < 1:
         raise UserError(f'--interval must be at least 1, got {args.interval}')
+    show_dir = os.path.abspath(args.show_dir) if args.show_dir else None
+    if is_segmentation(cfg):
+        _enable_segmentation_hook(cfg, args, show_dir)
+        return
+    hook = dict(type='litehrnet_mm.DrawPosesHook', out_dir=show_dir, show=args.show)
+    hook.update(interval=args.interval, wait_time=args.wait_time)
+    # In place of MMPose's, which draws persons one by one.
+    cfg.default_hooks = {**cfg.get('default_hooks', {}), 'visualization': hook}
+
+
+def _enable_segmentation_hook(
+    cfg: Config, args: argparse.Namespace, show_dir: str | None
+) -> None:
     hook = cfg.get('default_hooks', {}).get('visualization')
     if hook is None:
         raise UserError(
             f'{args.config} has no default_hooks.visualization, so nothing can be '
-            'drawn: inherit the default_runtime.py of MMPose or MMSegmentation'
+            'drawn: inherit the default_runtime.py of MMSegmentation'
         )
-    # An absolute path, since MMPose's hook nests a relative one anew at each step.
-    show_dir = os.path.abspath(args.show_dir) if args.show_dir else None
-    settings: dict[str, Any] = dict(show=args.show, interval=args.interval)
-    if is_segmentation(cfg):
-        settings.update(draw=True)
-        if show_dir:
-            cfg.visualizer.save_dir = show_dir
-    else:
-        settings.update(enable=True, out_dir=show_dir)
+    if show_dir:
+        cfg.visualizer.save_dir = show_dir
+    settings: dict[str, Any] = dict(draw=True, show=args.show, interval=args.interval)
     if args.show:
         settings.update(wait_time=args.wait_time)
     hook.update(settings)

@@ -28,6 +28,7 @@ from litehrnet_mm.datasets.canvas import FAR, Canvas
 from litehrnet_mm.datasets.clothes import sample_look
 from litehrnet_mm.datasets.figure import render_figure
 from litehrnet_mm.datasets.poses import sample_build, sample_pose
+from litehrnet_mm.datasets.sheet import STYLE
 from litehrnet_mm.datasets.skeleton import (
     Arm,
     Build,
@@ -443,6 +444,6 @@ def test_contact_sheet_draws_over_half_of_the_images(tmp_path):
 def test_drawing_leaves_the_image_alone():
     image, found = render_people(4, 1)
     copy = image.copy()
-    drawn = draw_people(image, found)
+    drawn = draw_people(image, found, STYLE)
     assert np.array_equal(image, copy)
     assert not np.array_equal(drawn, copy)

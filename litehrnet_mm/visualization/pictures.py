@@ -1,0 +1,112 @@
+"""Pictures as files, with text, and side by side."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import matplotlib
+import numpy as np
+from mmengine import fileio
+from PIL import Image, ImageDraw, ImageFont
+
+from litehrnet_mm.cli import UserError
+
+PAPER, INK = (255, 255, 255), (40, 40, 40)
+"""Colours of captions, BGR."""
+
+CAPTION_HEIGHT = 26
+"""Of a strip with a line of text, in pixels."""
+
+
+def make_grid(tiles: Sequence[np.ndarray], columns: int) -> np.ndarray:
+    """Join pictures of one size, row by row, with a white line between them.
+
+    Args:
+        tiles: BGR uint8, each of shape (H, W, 3), at least one. What they leave of
+            the last row stays white.
+        columns: Pictures side by side.
+    """
+    blank = np.full_like(tiles[0], 255)
+    filled = [*tiles, *[blank] * (-len(tiles) % columns)]
+    framed = [cv2.copyMakeBorder(t, 2, 2, 2, 2, 0, value=PAPER) for t in filled]
+    rows = range(0, len(framed), columns)
+    return np.vstack([np.hstack(framed[k : k + columns]) for k in rows])
+
+
+def add_caption(image: np.ndarray, text: str) -> np.ndarray:
+    """Put a line of text above a picture.
+
+    Args:
+        image: BGR uint8, shape (H, W, 3).
+        text: Its middle is left out where the picture is too narrow for it.
+
+    Returns:
+        The picture below a strip of ``CAPTION_HEIGHT`` rows.
+    """
+    width, margin = image.shape[1], 6
+    strip = Image.new('RGB', (width, CAPTION_HEIGHT), PAPER[::-1])
+    text = _shorten(text, width - 2 * margin)
+    place = (margin, CAPTION_HEIGHT // 2)
+    ImageDraw.Draw(strip).text(place, text, INK[::-1], _font(), anchor='lm')
+    return np.vstack([np.array(strip)[..., ::-1], image])
+
+
+@lru_cache(maxsize=1)
+def _font() -> ImageFont.FreeTypeFont:
+    # Matplotlib brings a font that has most of the world's letters.
+    return ImageFont.truetype(
+        os.path.join(matplotlib.get_data_path(), 'fonts', 'ttf', 'DejaVuSans.ttf'), 14
+    )
+
+
+def _shorten(text: str, width: int) -> str:
+    kept = len(text)
+    short = text
+    while kept > 2 and _font().getlength(short) > width:
+        kept -= 1
+        short = f'{text[: kept - kept // 2]}…{text[-(kept // 2) :]}'
+    return short
+
+
+def read_image(path: str | os.PathLike) -> np.ndarray:
+    """Read a picture as BGR uint8, of shape (H, W, 3), from any place MMEngine knows.
+
+    Raises:
+        UserError: If there is none, or it cannot be read.
+    """
+    try:
+        content = fileio.get(str(path))
+    except OSError as error:
+        raise UserError(f'image {path} cannot be read: {error.strerror}') from error
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        raise UserError(f'image {path} cannot be read: it is no picture or damaged')
+    return image
+
+
+def write_image(path: str | os.PathLike, image: np.ndarray) -> None:
+    """Write a picture, making its folder if need be.
+
+    Raises:
+        UserError: If the file cannot be written.
+    """
+    path = Path(path)
+    make_folder(path.parent)
+    if not cv2.imwrite(str(path), image, (cv2.IMWRITE_JPEG_QUALITY, 90)):
+        raise UserError(f'cannot write {path}')
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder for results, and those it lies in.
+
+    Raises:
+        UserError: If it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f'cannot write to {path}: {error.strerror}') from error

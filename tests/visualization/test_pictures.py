@@ -1,0 +1,58 @@
+"""Captions, grids and files."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from litehrnet_mm.cli import UserError
+from litehrnet_mm.visualization import make_grid, read_image, write_image
+from litehrnet_mm.visualization.pictures import CAPTION_HEIGHT, add_caption
+
+
+@pytest.mark.parametrize('width', [40, 120, 400])
+def test_a_caption_is_never_cut_off(width):
+    """Whatever its length, the margin at the end stays white."""
+    image = np.zeros((10, width, 3), np.uint8)
+    found = add_caption(image, 'a long caption ' * 20)
+    assert found.shape == (10 + CAPTION_HEIGHT, width, 3)
+    assert (found[:CAPTION_HEIGHT, -4:] == 255).all()
+    assert (found[:CAPTION_HEIGHT, :4] == 255).all()
+    assert (found[:CAPTION_HEIGHT] < 100).any()
+    assert not found[CAPTION_HEIGHT:].any()
+
+
+def test_letters_of_other_scripts_are_drawn():
+    """OpenCV's own writing has question marks for them."""
+    image = np.zeros((1, 100, 3), np.uint8)
+    pictures = [add_caption(image, text) for text in ('жж', 'éé', '??')]
+    assert not np.array_equal(pictures[0], pictures[2])
+    assert not np.array_equal(pictures[1], pictures[2])
+
+
+def test_the_last_row_of_a_grid_may_be_short():
+    tiles = [np.full((5, 7, 3), value, np.uint8) for value in (10, 20, 30)]
+    grid = make_grid(tiles, 2)
+    assert grid.shape == (2 * 9, 2 * 11, 3)
+    assert [grid[4, 4, 0], grid[4, 15, 0], grid[13, 4, 0]] == [10, 20, 30]
+    assert (grid[9:, 11:] == 255).all()
+
+
+def test_pictures_that_cannot_be_read_or_written(tmp_path):
+    with pytest.raises(UserError, match='absent'):
+        read_image(tmp_path / 'absent.jpg')
+    damaged = tmp_path / 'damaged.jpg'
+    damaged.write_bytes(b'no picture')
+    with pytest.raises(UserError, match=f'{damaged} cannot be read'):
+        read_image(damaged)
+    with pytest.raises(UserError, match='cannot write to'):
+        write_image(damaged / 'picture.jpg', np.zeros((2, 2, 3), np.uint8))
+
+
+def test_a_picture_comes_back_as_it_was(tmp_path):
+    image = np.random.default_rng(0).integers(0, 256, (9, 8, 3)).astype(np.uint8)
+    path = tmp_path / 'new' / 'ünï.png'
+    write_image(path, image)
+    assert np.array_equal(read_image(path), image)
+    assert np.array_equal(cv2.imread(str(path)), image)
