@@ -76,14 +76,50 @@ def test_cocoeval_of_pycocotools_agrees_on_the_dumped_predictions(evaluation, co
     assert evaluator.stats[5] == pytest.approx(metrics['coco/AR'], abs=1e-6)
 
 
-def test_show_dir_holds_a_picture_of_every_person(evaluation, coco):
+def test_show_dir_holds_a_picture_of_every_image(evaluation, coco):
+    """The image twice, side by side, with skeletons: ground truth and prediction."""
     folder, _ = evaluation
-    pictures = sorted((folder / 'drawn').iterdir())
-    assert len(pictures) == 68
-    name = pictures[0].name.split('_')[0]
-    original = cv2.imread(str(coco / 'images' / f'{name}.jpg'))
-    drawn = cv2.imread(str(pictures[0]))
-    assert (drawn[: original.shape[0], : original.shape[1]] != original).any()
+    truth = json.loads((coco / 'person_keypoints_val.json').read_text())
+    names = {image['id']: image['file_name'] for image in truth['images']}
+    shown = {names[a['image_id']] for a in truth['annotations'] if a['num_keypoints']}
+    pictures = {path.name: path for path in (folder / 'drawn').iterdir()}
+    assert pictures.keys() == shown
+    for name in sorted(shown)[:3]:
+        original = cv2.imread(str(coco / 'images' / name))
+        drawn = cv2.imread(str(pictures[name]))
+        width = (drawn.shape[1] - 4) // 2
+        drawn = drawn[-round(width * original.shape[0] / original.shape[1]) :]
+        expected = cv2.resize(original, (width, len(drawn))).astype(int)
+        for part in (drawn[:, :width], drawn[:, -width:]):
+            difference = np.abs(part - expected).max(axis=2)
+            assert np.median(difference) < 12  # the image, compressed
+            assert (difference > 90).sum() > 100  # what is drawn on it
+
+
+def test_analysis_of_the_dump_agrees_with_the_test(evaluation, run_tool, coco):
+    folder, _ = evaluation
+    done = run_tool(
+        'analyze_results.py', CONFIG, folder / 'predictions.pkl', '--out',
+        folder / 'analysis', '--worst', 4, '--cfg-options', *on(coco, 'test'),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads((folder / 'analysis/analysis.json').read_text())
+    assert found['metrics'] == pytest.approx(
+        json.loads((folder / 'metrics.json').read_text()), abs=1e-9
+    )
+    counts = found['counts']
+    assert counts['persons'] == 68
+    assert counts['matched'] + counts['inaccurate'] + counts['missed'] == 68
+    # COCO's recall at OKS 0.5 counts the same persons.
+    recall = found['metrics']['coco/AR .5']
+    assert counts['matched'] / 68 == pytest.approx(recall, abs=1e-9)
+    assert all(0.7 < one['mean_similarity'] < 1 for one in found['keypoints'])
+    assert [one['oks'] for one in found['worst']] == sorted(
+        one['oks'] for one in found['worst']
+    )
+    assert len(found['worst']) == 4
+    for name in ('keypoints.png', 'worst.png'):
+        assert cv2.imread(str(folder / 'analysis' / name)).std() > 10
 
 
 @pytest.fixture(scope='module')

@@ -1,0 +1,88 @@
+"""Reading what ``tools/test.py --dump`` wrote, without running what is in it."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from litehrnet_mm.cli import UserError
+
+NUMPY = frozenset({'_reconstruct', 'scalar', '_frombuffer'})
+TORCH = frozenset({'_rebuild_tensor', '_rebuild_tensor_v2', '_rebuild_parameter'})
+
+
+def read_dump(path: str | os.PathLike) -> list[dict[str, Any]]:
+    """Read the predictions of a pose estimator.
+
+    A pickle can run any code when it is read. This one may hold arrays, tensors and
+    plain values only.
+
+    Args:
+        path: What MMEngine's ``DumpResults`` wrote.
+
+    Returns:
+        The data samples of MMPose as nested dicts.
+
+    Raises:
+        UserError: If there is no such file, it refers to anything else, is damaged, or
+            holds no predicted keypoints.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f'predictions not found: {path} (tools/test.py --dump {path})')
+    try:
+        with open(path, 'rb') as file:
+            samples = _PlainUnpickler(file).load()
+    except _RefusedError as error:
+        raise UserError(
+            f'{path} refers to {error}, which no dump of predictions does: not read, '
+            'since it could run code'
+        ) from error
+    except Exception as error:  # of any kind: a damaged pickle can raise them all
+        raise UserError(f'{path} is damaged or no pickle file') from error
+    if samples == []:
+        raise UserError(f'{path} holds no predictions: the run saw no image')
+    if not isinstance(samples, list) or not all(map(_is_prediction, samples)):
+        raise UserError(f'{path} does not hold the predictions of a pose estimator')
+    return samples
+
+
+class _RefusedError(Exception):
+    """The name of what a pickle must not use."""
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Knows the builders of arrays and tensors, and nothing else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        known = (
+            (module, name) in {('numpy', 'ndarray'), ('numpy', 'dtype')}
+            or (module, name) in {('_codecs', 'encode'), ('collections', 'OrderedDict')}
+            or (name in NUMPY and module.startswith(('numpy.core.', 'numpy._core.')))
+            or (name in TORCH and module == 'torch._utils')
+        )
+        if known:
+            return super().find_class(module, name)
+        if (module, name) == ('torch.storage', '_load_from_bytes'):
+            return _load_storage  # torch's own would unpickle anything
+        raise _RefusedError(f'{module}.{name}')
+
+
+def _load_storage(content: bytes) -> Any:
+    return torch.load(io.BytesIO(content), map_location='cpu', weights_only=True)
+
+
+def _is_prediction(sample: object) -> bool:
+    if not isinstance(sample, dict) or not {'id', 'img_id'} <= sample.keys():
+        return False
+    parts = [sample.get(key) for key in ('pred_instances', 'gt_instances')]
+    if not all(isinstance(part, dict) for part in parts):
+        return False
+    values = [parts[0].get(key) for key in ('keypoints', 'keypoint_scores')]
+    shapes = [getattr(value, 'shape', ()) for value in values]
+    return len(shapes[0]) == 3 and shapes[0][2] == 2 and shapes[1] == shapes[0][:2]
