@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 
 import torch
 from mmengine.registry import MODELS, DefaultScope
@@ -15,7 +16,7 @@ from litehrnet_mm.engine.preflight import load_config, one_line
 from litehrnet_mm.models import LiteHRNet
 from litehrnet_mm.models.arch import ARCHS
 
-FINAL_LAYER = 'head.final_layer.weight'
+FINAL_LAYER = 'head.final_layer'
 
 
 @dataclass(frozen=True)
@@ -66,17 +67,25 @@ def arch_target(arch: str, weights: Mapping[str, Tensor]) -> Target:
         arch: A name in :data:`~litehrnet_mm.models.arch.ARCHS`.
         weights: Of the checkpoint, under current names.
     """
-    head = weights.get(FINAL_LAYER)
+    head = weights.get(f'{FINAL_LAYER}.weight')
     keypoints = len(head) if head is not None and head.dim() == 4 else 0
     keypoints = keypoints or 17  # for the message that they are missing
+    backbone, width = _backbone(arch)
     with torch.device('meta'):
-        backbone = LiteHRNet(arch)
-        final_layer = nn.Conv2d(backbone.out_channels[0], keypoints, 1)
-    model = nn.ModuleDict(
-        dict(backbone=backbone, head=nn.ModuleDict(dict(final_layer=final_layer)))
-    )
-    name = f'{arch} with a head of {keypoints} keypoints'
-    return Target(name, model.state_dict(), arch=arch)
+        final_layer = nn.Conv2d(width, keypoints, 1)
+    entries = {
+        **{f'backbone.{key}': value for key, value in backbone.items()},
+        **{f'{FINAL_LAYER}.{key}': v for key, v in final_layer.state_dict().items()},
+    }
+    return Target(f'{arch} with a head of {keypoints} keypoints', entries, arch=arch)
+
+
+@cache
+def _backbone(arch: str) -> tuple[Mapping[str, Tensor], int]:
+    """State dict, without numbers, and width of a Lite-HRNet."""
+    with torch.device('meta'):
+        net = LiteHRNet(arch)
+    return net.state_dict(), net.out_channels[0]
 
 
 def recognise(weights: Mapping[str, Tensor]) -> Target:

@@ -24,6 +24,8 @@ class CurrentKeysHook(Hook):
         """Rename the entries of ``checkpoint``, in place, as MMEngine's hooks do."""
         weights = checkpoint.get('state_dict', checkpoint)
         renamed = current_keys(weights, str(runner._load_from))
+        if renamed.keys() == weights.keys():
+            return  # and its version numbers stay with it
         if weights is checkpoint:
             checkpoint.clear()
         checkpoint['state_dict'] = renamed
