@@ -75,22 +75,3 @@ def random_images(*shape: int, seed: int = 1, dtype=torch.float32) -> torch.Tens
 def relative_difference(ours: torch.Tensor, theirs: torch.Tensor) -> float:
     """The largest difference, relative to the largest value."""
     return ((ours - theirs).abs().max() / theirs.abs().max()).item()
-
-
-def count_conv_macs(model: nn.Module, images: torch.Tensor) -> tuple[int, int]:
-    """Multiply-accumulates of all convolutions: as executed, and each layer once."""
-    executed: list[int] = []
-    once: dict[nn.Module, int] = {}
-
-    def count(layer: nn.Conv2d, inputs: tuple, output: torch.Tensor) -> None:
-        macs = output[0].numel() * layer.weight[0].numel()
-        executed.append(macs)
-        once[layer] = macs
-
-    convs = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d)]
-    handles = [layer.register_forward_hook(count) for layer in convs]
-    with torch.no_grad():
-        model(images)
-    for handle in handles:
-        handle.remove()
-    return sum(executed), sum(once.values())

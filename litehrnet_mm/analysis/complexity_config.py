@@ -35,7 +35,7 @@ def measure_config(path: str, size: tuple[int, int] | None = None) -> Complexity
     height, width = input_size(cfg, path) if size is None else size
     try:
         model = build_model(cfg)
-    except (ImportError, KeyError, TypeError, ValueError) as error:
+    except (AssertionError, ImportError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             f'the model of {path} cannot be built: {one_line(error)}'
         ) from error
