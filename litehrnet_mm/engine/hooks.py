@@ -86,9 +86,9 @@ class DrawPosesHook(Hook):
         interval: Draw every so many images of the data set.
         show: Show each picture in a window.
         wait_time: Seconds that a window stays.
-        min_score: Predicted persons below this score are left out, and counted in the
+        min_score: Predicted poses below this score are left out, and counted in the
             caption. As in MMPose's ``CocoMetric``, the score is that of the box times
-            the mean of its keypoints' above 0.2.
+            the mean of the keypoints' above 0.2.
     """
 
     # After the metrics are written, whatever happens here.
@@ -169,14 +169,9 @@ class DrawPosesHook(Hook):
         for prediction in gathered:
             by_image.setdefault(prediction.img_path, []).append(prediction)
         chosen = list(by_image.items())[:: self.interval]
-        truths = _read_truth(dataset)
+        truths = _read_truth(dataset, [found for _, found in chosen])
         style = PoseStyle.from_meta(dataset.metainfo)
-        for path, found in progress_bar(chosen, len(chosen)):
-            truth = [person for one in found for person in one.truth]
-            if truths is not None:
-                truth = truths.get(found[0].img_id, [])
-            elif getattr(dataset, 'bbox_file', None):
-                truth = None
+        for (path, found), truth in progress_bar(zip(chosen, truths), len(chosen)):
             picture = self._compare(read_image(path), truth, found, style)
             if self.out_dir:
                 name = _picture_name(path, _image_folder(dataset))
@@ -217,13 +212,13 @@ def to_prediction(sample: BaseDataElement) -> Prediction:
             as_annotation(points, score, None if box is None else _to_xywh(box))
             for points, score, box in zip(keypoints, scores, corners)
         ],
-        scores=[
-            float(box_score * score[score > MIN_KEYPOINT_SCORE].mean())
-            if (score > MIN_KEYPOINT_SCORE).any()
-            else 0.0
-            for box_score, score in zip(box_scores, scores)
-        ],
+        scores=[_pose_score(*pair) for pair in zip(box_scores, scores)],
     )
+
+
+def _pose_score(box_score: float, keypoint_scores: np.ndarray) -> float:
+    certain = keypoint_scores[keypoint_scores > MIN_KEYPOINT_SCORE]
+    return float(box_score * certain.mean()) if len(certain) else 0.0
 
 
 def _sample_truth(sample: BaseDataElement) -> list[dict]:
@@ -254,20 +249,22 @@ def _to_xywh(corners: Sequence[float]) -> list[float]:
     return [x1, y1, x2 - x1, y2 - y1]
 
 
-def _read_truth(dataset: Any) -> dict[int, list[dict]] | None:
-    """Persons by image id where a data set's samples are a detector's boxes.
+def _read_truth(
+    dataset: Any, images: Sequence[Sequence[Prediction]]
+) -> list[list[dict] | None]:
+    """The annotated persons of each image; ``None`` where there is no ground truth.
 
-    Returns:
-        ``None`` if the samples have their own ground truth, or there is none at all.
+    They come with the samples, unless those are a detector's boxes: then from the
+    annotation file, if it has the data set's keypoints.
     """
     if not getattr(dataset, 'bbox_file', None):
-        return None
+        return [[person for one in found for person in one.truth] for found in images]
     count = dataset.metainfo['num_keypoints']
     truth: dict[int, list[dict]] = {}
     for annotation in fileio.load(dataset.ann_file).get('annotations', ()):
         if _has_keypoints(annotation, count) and not annotation.get('iscrowd'):
             truth.setdefault(annotation['image_id'], []).append(annotation)
-    return truth or None
+    return [truth.get(found[0].img_id, []) if truth else None for found in images]
 
 
 def _image_folder(dataset: Any) -> Path | None:

@@ -15,7 +15,7 @@ from litehrnet_mm.visualization.poses import (
     scale_people,
 )
 
-MIN_HEIGHT, MAX_SIDE, MIN_WIDTH = 480, 1024, 320
+MIN_HEIGHT, MAX_SIDE, MIN_WIDTH = 480, 1024, 460
 """Small images are enlarged to this height, large ones reduced to this longest side;
 narrow ones get a margin, since captions need some width. In pixels."""
 
@@ -38,7 +38,7 @@ def compare_poses(
             none to compare with: then the prediction is drawn alone.
         predicted: Predictions in the same form.
         style: Links and colours.
-        left_out: How many predicted persons were too doubtful to be among them.
+        left_out: How many predicted poses were too doubtful to be among them.
 
     Returns:
         One picture: the two, each below a caption.
@@ -50,9 +50,9 @@ def compare_poses(
     resized = cv2.resize(image, shape, interpolation=method)
     caption = f'prediction: {_count(predicted)}'
     if left_out:
-        caption += f', {left_out} more with a low score'
+        caption += f' ({left_out} doubtful not drawn)'
     if truth is None:
-        caption += ' (the annotations have no ground truth)'
+        caption += ', no ground truth'
     right = _panel(resized, scale_people(predicted, scale), style, caption)
     if truth is None:
         return right
@@ -69,7 +69,7 @@ def join(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 def _count(people: Sequence[dict]) -> str:
     number = len(people)
-    return {0: 'nobody', 1: '1 person'}.get(number, f'{number} persons')
+    return {0: 'none', 1: '1 pose'}.get(number, f'{number} poses')
 
 
 def _panel(

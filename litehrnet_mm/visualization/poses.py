@@ -134,12 +134,18 @@ def draw_people(
     for person in people:
         points = np.array(person['keypoints'], dtype=float).reshape(-1, 3)
         if 'bbox' in person:
-            x, y, w, h = (round(value) for value in person['bbox'])
-            corner = (x + w - 1, y + h - 1)
-            cv2.rectangle(canvas, (x, y), corner, (255, 255, 255), 1)
+            _draw_box(canvas, person['bbox'])
         width = thickness or line_width(person)
         _draw_skeleton(canvas, points[:, :2], points[:, 2], style, width)
     return canvas
+
+
+def _draw_box(canvas: np.ndarray, bbox: Sequence[float]) -> None:
+    """Draw a box; what lies outside is drawn along the border."""
+    x, y, w, h = (round(value) for value in bbox)
+    most = np.array(canvas.shape[1::-1]) - 1
+    corners = np.clip([(x, y), (x + w - 1, y + h - 1)], 0, most).tolist()
+    cv2.rectangle(canvas, *corners, (255, 255, 255), 1)
 
 
 def line_width(person: dict) -> int:

@@ -12,10 +12,11 @@ import cv2
 import numpy as np
 import pytest
 from made_up import KEYPOINTS, SIZE, annotation, pose, write_set
+from mmengine.runner import get_priority
 from mmengine.structures import InstanceData
 
 from litehrnet_mm.cli import UserError
-from litehrnet_mm.engine.hooks import DrawPosesHook
+from litehrnet_mm.engine.hooks import DrawPosesHook, SaveMetricsHook
 from litehrnet_mm.visualization.comparison import GAP, MIN_HEIGHT
 from litehrnet_mm.visualization.pictures import CAPTION_HEIGHT
 
@@ -234,6 +235,10 @@ def test_validations_have_folders_of_their_own(tmp_path):
         hook.after_val_epoch(runner, {})
     names = sorted(str(p.relative_to(tmp_path / 'out')) for p in _files(hook.out_dir))
     assert names == [f'epoch_{epoch}/000000000001.jpg' for epoch in (1, 2)]
+
+
+def test_metrics_are_written_before_anything_is_drawn():
+    assert get_priority(SaveMetricsHook.priority) < get_priority(DrawPosesHook.priority)
 
 
 def test_the_images_are_never_written_over(tmp_path):

@@ -85,3 +85,13 @@ def test_near_keypoints_stay_apart_on_a_large_person():
     assert drawn[100, 100].any()
     assert drawn[100, 110].any()
     assert not drawn[95:105, 105].any()
+
+
+def test_a_box_beyond_the_image_is_drawn_along_its_border():
+    drawn = draw_people(black(), [person(0, 0, 0, bbox=(-50, 20, 900, 100))], STYLE)
+    white = (drawn == 255).all(axis=2)
+    assert white[20].all()
+    assert white[119].all()
+    assert white[20:120, 0].all()
+    assert white[20:120, -1].all()
+    assert np.count_nonzero(white) == 2 * 400 + 2 * 98
