@@ -39,7 +39,12 @@ def parse_args() -> argparse.Namespace:
     )
     model = parser.add_mutually_exclusive_group()
     model.add_argument('--config', help='config whose model the checkpoint is for')
-    model.add_argument('--arch', choices=ARCHS, help='Lite-HRNet that it is for')
+    model.add_argument(
+        '--arch',
+        choices=ARCHS,
+        metavar='ARCH',
+        help=f'Lite-HRNet that the checkpoint is for: {", ".join(ARCHS)}',
+    )
     add(
         '--allow-partial',
         action='store_true',

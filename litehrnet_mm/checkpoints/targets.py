@@ -94,4 +94,4 @@ def recognise(weights: Mapping[str, Tensor]) -> Target:
     nearest = min(targets, key=lambda target: target.differences(weights).size)
     if not nearest.differences(weights):
         return nearest
-    return replace(nearest, name=f'{nearest.name}, the nearest of the four nets,')
+    return replace(nearest, name=f'{nearest.name}, the nearest of the four nets')
