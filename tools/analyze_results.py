@@ -59,8 +59,8 @@ def main() -> None:
     check_data(cfg, ('test',))
     with data_errors(cfg):
         analysis = analyse(cfg, samples)
-    print(as_text(analysis))
     write_report(analysis, args.out, args.worst)
+    print(as_text(analysis))
     print(f'\nmetrics, keypoints, sizes and worst persons in {args.out}/analysis.json')
     print(f'pictures: {args.out}/keypoints.png, {args.out}/worst.png')
 
