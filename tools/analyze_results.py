@@ -16,10 +16,7 @@ from litehrnet_mm.engine.preflight import check_data, data_errors, load_config
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+    parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
     add('config', help='pose config that was tested, with CocoMetric as test_evaluator')
     add(
@@ -36,7 +33,13 @@ def parse_args() -> argparse.Namespace:
         help='folder for analysis.json, keypoints.png (a chart) and worst.png (the '
         'worst persons, ground truth beside prediction)',
     )
-    add('--worst', type=int, default=12, metavar='N', help='persons on worst.png')
+    add(
+        '--worst',
+        type=int,
+        default=12,
+        metavar='N',
+        help='number of persons on worst.png (%(default)s if not given)',
+    )
     add(
         '--cfg-options',
         nargs='+',

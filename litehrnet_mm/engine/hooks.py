@@ -22,6 +22,7 @@ from litehrnet_mm.visualization import (
     PoseStyle,
     as_annotation,
     compare_poses,
+    make_folder,
     read_image,
     write_image,
 )
@@ -152,12 +153,15 @@ class DrawPosesHook(Hook):
         self._draw(runner, runner.test_dataloader, '')
 
     def _check_folder(self, loader: DataLoader) -> None:
+        if self.out_dir is None:
+            return
         images = _image_folder(loader.dataset)
-        if self.out_dir and images and self.out_dir.resolve() == images.resolve():
+        if images and self.out_dir.resolve() == images.resolve():
             raise UserError(
                 f'--show-dir {self.out_dir} is the folder of the images, which the '
                 'pictures would replace: give another'
             )
+        make_folder(self.out_dir)
 
     def _draw(self, runner: Runner, loader: DataLoader, folder: str) -> None:
         dataset = loader.dataset

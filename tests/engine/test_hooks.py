@@ -248,6 +248,12 @@ def test_the_images_are_never_written_over(tmp_path):
         hook.before_test(make_runner(tmp_path, 1))
 
 
+def test_a_folder_that_cannot_be_made_is_said_before_the_test(tmp_path):
+    path = write_set(tmp_path, [])
+    with pytest.raises(UserError, match=f'cannot write to {path}/out'):
+        DrawPosesHook(path / 'out').before_test(make_runner(tmp_path, 1))
+
+
 def test_a_window_for_each_picture(tmp_path):
     write_set(tmp_path, [])
     shown = []
