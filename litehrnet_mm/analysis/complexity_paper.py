@@ -16,6 +16,7 @@ from litehrnet_mm.models import LiteHRNet
 DAGGER = '†'
 RECALLED = f'{DAGGER} quoted from memory of the paper, not read again'
 COUNTING = """\
+Each published number is followed by ours, and by how much ours differs from it.
 Published MACs come from the authors' script, which prints binary units (M = 2^20,
 G = 2^30), counts each layer once, and counts BatchNorm, ReLU, biases and pooling too.
 Measured are the MACs of convolutions and matrix products, each layer once, pose head
@@ -113,7 +114,7 @@ def paper_text(rows: Sequence[PaperRow], measured: Sequence[Measured]) -> str:
     below = [f'({i}) {note}' for i, note in enumerate(notes, 1)]
     if any(row.published.recalled for row in rows):
         below.append(RECALLED)
-    return '\n'.join([text_table(table, left=3), '', *below, '', COUNTING])
+    return '\n'.join([text_table(table, '<<>>>>>>><<'), '', *below, '', COUNTING])
 
 
 def _cells(row: PaperRow, measured: Measured, notes: list[str]) -> tuple[str, ...]:

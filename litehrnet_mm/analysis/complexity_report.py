@@ -47,7 +47,7 @@ def complexity_text(name: str, complexity: Complexity) -> str:
     note = (
         'For one image. M = 10⁶, G = 10⁹; one MAC is a multiplication and an addition.'
     )
-    return '\n'.join([*lines, '', text_table(rows), '', note])
+    return '\n'.join([*lines, '', text_table(rows, '<>>>><'), '', note])
 
 
 def _stage_row(stage: Stage) -> tuple[str, ...]:

@@ -15,22 +15,18 @@ def printed(value: float) -> str:
     return f'{value / 1e9:g} G' if value >= 1e9 else f'{value / 1e6:g} M'
 
 
-def text_table(rows: Sequence[Sequence[str]], left: int = 1) -> str:
+def text_table(rows: Sequence[Sequence[str]], align: str) -> str:
     """A table for the terminal.
 
     Args:
         rows: The header, then the rows, all of the same length.
-        left: So many columns from the left, and the last one, are aligned to the
-            left; those between, numbers, to the right.
+        align: For each column ``<`` or ``>``, to the left or to the right.
     """
     widths = [max(map(len, column)) for column in zip(*rows)]
-    lines = []
-    for row in rows:
-        cells = [
-            cell.ljust(width) if i < left or i == len(row) - 1 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths))
-        ]
-        lines.append('  '.join(cells).rstrip())
+    lines = [
+        '  '.join(f'{c:{side}{w}}' for c, side, w in zip(row, align, widths)).rstrip()
+        for row in rows
+    ]
     lines.insert(1, '  '.join('-' * width for width in widths))
     return '\n'.join(lines)
 
