@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from pose_data import make_roots
 
+import litehrnet_mm  # noqa: F401  # before any test imports mmpose: see compat.py
+
 # Tests run side by side, a process for each core, so more threads would only wait.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 

@@ -6,7 +6,11 @@ import json
 import subprocess
 from pathlib import Path
 
+from mmengine.config import Config
 from mmengine.utils import ManagerMixin
+
+from litehrnet_mm.engine.options import apply_common, make_parser
+from litehrnet_mm.engine.preflight import load_config
 
 CONFIG = 'configs/pose/coco/td-hm_wider-naive-litehrnet-18_8xb64-210e_coco-256x192.py'
 LITE_CONFIG = 'configs/pose/coco/td-hm_litehrnet-18_8xb64-210e_coco-256x192.py'
@@ -69,3 +73,14 @@ def scalars(work: Path) -> dict[str, float]:
     for line in path.read_text().splitlines():
         merged.update(json.loads(line))
     return merged
+
+
+def configure(path: Path, work: Path, *options: str) -> Config:
+    """The config with options, as the tools read it."""
+    arguments = [str(path), '--work-dir', str(work)]
+    if options:
+        arguments += ['--cfg-options', *options]
+    args = make_parser('').parse_args(arguments)
+    cfg = load_config(args.config, args.cfg_options)
+    apply_common(cfg, args)
+    return cfg

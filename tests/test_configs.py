@@ -1,4 +1,4 @@
-"""The configs: what they inherit, what they change, and that MMPose builds them."""
+"""The pose configs: what they inherit, what they change, and that MMPose builds them."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,7 @@ from litehrnet_mm.models.arch import ARCHS
 ROOT = Path(__file__).resolve().parents[1]
 LEAVES = sorted(
     path
-    for path in (ROOT / 'configs').rglob('*.py')
+    for path in (ROOT / 'configs/pose').rglob('*.py')
     if not {'_base_', 'synthetic'} & set(path.parts) and path.stem != 'keypoints'
 )
 STOCK = (

@@ -12,13 +12,11 @@ from mmengine.config import Config
 from mmengine.optim.optimizer import amp_optimizer_wrapper
 from mmpose.registry import METRICS, MODELS
 from pycocotools.coco import COCO
-from running import forget_runs, scalars
+from running import configure, forget_runs, scalars
 
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.engine.launch import test as evaluate
 from litehrnet_mm.engine.launch import train
-from litehrnet_mm.engine.options import apply_common, make_parser
-from litehrnet_mm.engine.preflight import load_config
 from litehrnet_mm.evaluation.coco_submission import check_results
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs/pose'
@@ -50,17 +48,6 @@ ONE_STEP = [
 ]
 
 
-def configure(path: str, work: Path, *options: str) -> Config:
-    """The config with options, as the tools read it."""
-    arguments = [str(CONFIGS / path), '--work-dir', str(work)]
-    if options:
-        arguments += ['--cfg-options', *options]
-    args = make_parser('').parse_args(arguments)
-    cfg = load_config(args.config, args.cfg_options)
-    apply_common(cfg, args)
-    return cfg
-
-
 def limit(cfg: Config) -> None:
     """Train on the first two persons (of each data set) alone."""
     dataset = cfg.train_dataloader.dataset
@@ -83,7 +70,7 @@ def amp_without_gpu(monkeypatch):
 
 @pytest.mark.parametrize('path', LEAVES)
 def test_trains_one_step_and_evaluates(path, pose_data, tmp_path, amp_without_gpu):
-    cfg = configure(path, tmp_path, *ONE_STEP)
+    cfg = configure(CONFIGS / path, tmp_path, *ONE_STEP)
     limit(cfg)
     if '_amp-' in path:
         # MMPose turns heatmaps into NumPy arrays for this, which has no bfloat16.
@@ -97,7 +84,7 @@ def test_trains_one_step_and_evaluates(path, pose_data, tmp_path, amp_without_gp
 
 def test_amp_is_mixed_precision(tmp_path):
     (path,) = [leaf for leaf in LEAVES if '_amp-' in leaf]
-    cfg = configure(path, tmp_path)
+    cfg = configure(CONFIGS / path, tmp_path)
     assert cfg.optim_wrapper.type == 'AmpOptimWrapper'
     assert cfg.optim_wrapper.optimizer.lr == 2e-3
 
@@ -110,7 +97,7 @@ def submission(pose_data, tmp_path):
     """What a fresh net of a test-dev config writes for the server; the config too."""
     path = next(leaf for leaf in SUBMISSIONS if '_naive-' in leaf)
     out = tmp_path / 'submission'
-    cfg = configure(path, tmp_path / 'work', f'test_evaluator.out_dir={out}')
+    cfg = configure(CONFIGS / path, tmp_path / 'work', f'test_evaluator.out_dir={out}')
     cfg.load_from = str(tmp_path / 'naive.pth')
     torch.save(MODELS.build(cfg.model).state_dict(), cfg.load_from)
     evaluate(cfg)
@@ -171,6 +158,6 @@ def test_an_empty_submission_is_refused():
 
 
 def test_a_method_that_no_file_name_takes_is_refused(pose_data, tmp_path):
-    cfg = configure(SUBMISSIONS[0], tmp_path, 'test_evaluator.method=a/b')
+    cfg = configure(CONFIGS / SUBMISSIONS[0], tmp_path, 'test_evaluator.method=a/b')
     with pytest.raises(UserError, match='method'):
         METRICS.build(cfg.test_evaluator)

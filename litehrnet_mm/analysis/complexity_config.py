@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mmengine.config import Config
-from mmengine.registry import MODELS, DefaultScope
-from torch import nn
 
 from litehrnet_mm.analysis.complexity import Complexity, measure
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.engine.building import build_model
 from litehrnet_mm.engine.options import is_segmentation
 from litehrnet_mm.engine.preflight import load_config, one_line
-
-# Weights to start from, under their names in OpenMMLab 2.x and 1.x.
-WEIGHTS = ('init_cfg', 'pretrained')
 
 
 def measure_config(path: str, size: tuple[int, int] | None = None) -> Complexity:
@@ -30,15 +24,8 @@ def measure_config(path: str, size: tuple[int, int] | None = None) -> Complexity
             input size where none is given, or the model does not take that size.
     """
     cfg = load_config(path, {})
-    if 'model' not in cfg:
-        raise UserError(f'{path} has no model to measure')
+    model = build_model(cfg, path)
     height, width = input_size(cfg, path) if size is None else size
-    try:
-        model = build_model(cfg)
-    except (AssertionError, ImportError, KeyError, TypeError, ValueError) as error:
-        raise UserError(
-            f'the model of {path} cannot be built: {one_line(error)}'
-        ) from error
     channels = cfg.model.get('backbone', {}).get('in_channels', 3)
     try:
         return measure(model, (channels, height, width))
@@ -47,20 +34,6 @@ def measure_config(path: str, size: tuple[int, int] | None = None) -> Complexity
             f'the model of {path} does not run on {height}×{width} pixels: '
             f'{one_line(error)}'
         ) from error
-
-
-def build_model(cfg: Config) -> nn.Module:
-    """Build the model of a config with fresh weights; nothing is downloaded."""
-    with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmengine')):
-        return MODELS.build(_without_weights(cfg.model.to_dict()))
-
-
-def _without_weights(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {k: _without_weights(v) for k, v in node.items() if k not in WEIGHTS}
-    if isinstance(node, (list, tuple)):
-        return type(node)(_without_weights(item) for item in node)
-    return node
 
 
 def input_size(cfg: Config, path: str) -> tuple[int, int]:

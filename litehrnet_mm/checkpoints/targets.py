@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import torch
-from mmengine.registry import MODELS, DefaultScope
 from torch import Tensor, nn
 
 from litehrnet_mm.checkpoints.compare import Differences, compare, optional_keys
-from litehrnet_mm.cli import UserError
-from litehrnet_mm.engine.preflight import load_config, one_line
+from litehrnet_mm.engine.building import build_model
+from litehrnet_mm.engine.preflight import load_config
 from litehrnet_mm.models import LiteHRNet
 from litehrnet_mm.models.arch import ARCHS
 
@@ -47,16 +46,7 @@ def config_target(path: str) -> Target:
     Raises:
         UserError: If the config cannot be read or its model cannot be built.
     """
-    cfg = load_config(path, {})
-    if 'model' not in cfg:
-        raise UserError(f'config {path} has no model')
-    try:
-        with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmpose')):
-            model = MODELS.build(cfg.model)
-    except Exception as error:  # whatever a constructor finds wrong
-        raise UserError(
-            f'the model of config {path} cannot be built: {one_line(error)}'
-        ) from error
+    model = build_model(load_config(path, {}), path)
     return Target(path, model.state_dict(), optional_keys(model))
 
 

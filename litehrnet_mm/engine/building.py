@@ -1,0 +1,44 @@
+"""The model that a config describes, without weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.registry import MODELS, DefaultScope
+from torch import nn
+
+from litehrnet_mm.cli import UserError
+from litehrnet_mm.engine.preflight import one_line
+
+# Weights to start from, under their names in OpenMMLab 2.x and 1.x.
+WEIGHTS = ('init_cfg', 'pretrained')
+
+
+def build_model(cfg: Config, path: str) -> nn.Module:
+    """Build the model of a config with fresh weights; nothing is downloaded.
+
+    Args:
+        cfg: The config.
+        path: Its file, for messages.
+
+    Raises:
+        UserError: If the config has no model, or it cannot be built.
+    """
+    if 'model' not in cfg:
+        raise UserError(f'config {path} has no model')
+    try:
+        with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmengine')):
+            return MODELS.build(_without_weights(cfg.model.to_dict()))
+    except Exception as error:  # whatever a constructor finds wrong
+        raise UserError(
+            f'the model of config {path} cannot be built: {one_line(error)}'
+        ) from error
+
+
+def _without_weights(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {k: _without_weights(v) for k, v in node.items() if k not in WEIGHTS}
+    if isinstance(node, (list, tuple)):
+        return type(node)(_without_weights(item) for item in node)
+    return node
