@@ -1,0 +1,1 @@
+"""Brings downloaded data sets into the layout that the configs expect."""

@@ -1,0 +1,223 @@
+"""What all preparation shares: whole files, label maps, archives, processes."""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import os
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Callable, TypeVar
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from litehrnet_mm.cli import UserError, progress_bar
+
+T = TypeVar('T')
+R = TypeVar('R')
+
+PARTIAL = '.part'
+MAX_ENTRY = 64 << 20
+# A process takes seconds to start, so it is worth it for this many files or more.
+SHARE = 64
+
+UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+"""What Pillow raises for files that are no images, or damaged or hostile ones."""
+
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError)
+"""What ``zipfile`` raises for archives that are cut, damaged or encrypted."""
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file that has its name only once it is complete.
+
+    Raises:
+        UserError: If the folder cannot be written to, or the disk is full.
+    """
+    partial = path.with_name(path.name + PARTIAL)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(data)
+        os.replace(partial, path)
+    except OSError as error:
+        raise UserError(f'cannot write {path}: {error.strerror}') from error
+
+
+def read_ids(source: Path | BinaryIO) -> np.ndarray:
+    """Read a label map: the class number of each pixel.
+
+    Returns:
+        An array (H, W) of ``uint8``.
+
+    Raises:
+        ValueError: If it cannot be read, or has more than one channel of 8 bits.
+    """
+    try:
+        with Image.open(source) as image:
+            if image.mode not in ('L', 'P'):
+                raise ValueError(f'has pixels of kind {image.mode}, not 8-bit numbers')
+            return np.array(image)
+    except UNREADABLE as error:
+        raise ValueError(_reason(error)) from error
+
+
+def read_rgb(source: Path | BinaryIO) -> np.ndarray:
+    """Read an image as (H, W, 3) of ``uint8``, red first.
+
+    Raises:
+        ValueError: If it cannot be read.
+    """
+    try:
+        with Image.open(source) as image:
+            return np.array(image.convert('RGB'))
+    except UNREADABLE as error:
+        raise ValueError(_reason(error)) from error
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Width and height, from the file's head.
+
+    Raises:
+        ValueError: If it cannot be read.
+    """
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except UNREADABLE as error:
+        raise ValueError(_reason(error)) from error
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, FileNotFoundError):
+        return 'is missing'
+    if isinstance(error, ValueError):
+        return str(error)
+    return f'cannot be read ({type(error).__name__})'
+
+
+def is_label_map(path: Path, allowed: Sequence[int], size: tuple | None) -> bool:
+    """Whether a whole label map of allowed numbers, and of that size, is there.
+
+    Args:
+        path: Where it would be.
+        allowed: Every number that a pixel may have.
+        size: Width and height, or ``None`` for any.
+    """
+    try:
+        ids = read_ids(path)
+    except ValueError:
+        return False
+    return size in (None, ids.shape[::-1]) and not len(others(ids, allowed))
+
+
+def others(ids: np.ndarray, allowed: Sequence[int]) -> np.ndarray:
+    """The numbers in a label map that are not allowed, in order."""
+    counts = np.bincount(ids.ravel(), minlength=256)
+    counts[list(allowed)] = 0
+    return np.flatnonzero(counts)
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """Encode an array (H, W) or (H, W, 3) of ``uint8`` as PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format='PNG')
+    return buffer.getvalue()
+
+
+def open_archive(path: Path) -> zipfile.ZipFile:
+    """Open a zip archive.
+
+    Raises:
+        UserError: If it is cut, or no zip archive.
+    """
+    try:
+        return zipfile.ZipFile(path)
+    except DAMAGED as error:
+        raise UserError(
+            f'{path} is no whole zip archive ({error}): download it again'
+        ) from error
+
+
+def read_entry(archive: zipfile.ZipFile, name: str) -> bytes:
+    """Read one file out of an archive, into memory.
+
+    Raises:
+        UserError: If it is damaged, encrypted, or far too large for what it should be.
+    """
+    where = f'{archive.filename}, {name}'
+    if archive.getinfo(name).file_size > MAX_ENTRY:
+        raise UserError(f'{where} is larger than {MAX_ENTRY >> 20} MB: refused')
+    try:
+        return archive.read(name)
+    except DAMAGED as error:
+        raise UserError(f'{where} is damaged ({error}): download it again') from error
+
+
+def unpack(path: Path, root: Path, wanted: re.Pattern, progress: bool = False) -> int:
+    """Unpack what is wanted of an archive and not there yet, in its full length.
+
+    Args:
+        path: The zip archive.
+        root: Folder to unpack into.
+        wanted: Matches the names, from the archive's root, of files to unpack.
+        progress: Show a progress bar.
+
+    Returns:
+        How many files were written.
+
+    Raises:
+        UserError: If the archive is damaged, or a name in it leads out of ``root``.
+    """
+    written = 0
+    with open_archive(path) as archive:
+        entries = archive.infolist()
+        for entry in entries:
+            _check_name(path, entry.filename)
+        found = [entry for entry in entries if wanted.fullmatch(entry.filename)]
+        for entry in progress_bar(found, len(found), progress):
+            target = root / entry.filename
+            if not _has_length(target, entry.file_size):
+                write_whole(target, read_entry(archive, entry.filename))
+                written += 1
+    return written
+
+
+def _check_name(path: Path, name: str) -> None:
+    if name.startswith('/') or '..' in PurePosixPath(name).parts or '\\' in name:
+        raise UserError(
+            f'{path} holds {name!r}, which leads out of the folder: not the official '
+            'archive, nothing was unpacked'
+        )
+
+
+def _has_length(path: Path, length: int) -> bool:
+    return path.is_file() and path.stat().st_size == length
+
+
+def in_processes(
+    work: Callable[[T], R], items: Sequence[T], jobs: int, progress: bool = False
+) -> Iterator[R]:
+    """Yield ``work(item)`` of each item, in order, from several processes.
+
+    Args:
+        work: A function that can be pickled.
+        items: What it is called with.
+        jobs: At most this many processes; with few items fewer.
+        progress: Show a progress bar.
+    """
+    jobs = min(jobs, -(-len(items) // SHARE))
+    if jobs <= 1:
+        yield from progress_bar(map(work, items), len(items), progress)
+        return
+    with multiprocessing.get_context('spawn').Pool(jobs, _one_thread) as pool:
+        results = pool.imap(work, items, chunksize=8)
+        yield from progress_bar(results, len(items), progress)
+
+
+def _one_thread() -> None:
+    cv2.setNumThreads(1)

@@ -1,0 +1,64 @@
+"""Prepare Cityscapes: unpack the archives, make label maps, say what is missing.
+
+ROOT holds leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip, or the folders
+leftImg8bit/ and gtFine/ out of them. Each frame of train and val gets a
+*_gtFine_labelTrainIds.png, as MMSegmentation's configs expect. What is there and whole
+is kept, so the tool can be interrupted and run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from litehrnet_mm.cli import UserError, run_tool
+from litehrnet_mm.datasets.preparation.cityscapes import prepare_cityscapes
+from litehrnet_mm.datasets.preparation.splits import describe
+
+SHOWN = 5
+
+
+def parse_args() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add('root', type=Path, metavar='ROOT', help='folder of the archives or folders')
+    add(
+        '--jobs',
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar='N',
+        help='number of processes (default: one for each core, %(default)s)',
+    )
+    add(
+        '--from-label-ids',
+        action='store_true',
+        help='map *_labelIds.png, which the official evaluation reads, in place of '
+        'drawing *_polygons.json anew (the two differ in some pixels along edges), and '
+        'replace label maps that were drawn',
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Prepare, and say what was done and what is there."""
+    args = parse_args()
+    if args.jobs < 1:
+        raise UserError(f'--jobs must be at least 1, got {args.jobs}')
+    report = prepare_cityscapes(args.root, args.jobs, args.from_label_ids, True)
+    for archive, files in report.unpacked.items():
+        print(f'{archive}: {files} files unpacked')
+    ways = ', '.join(f'{count} {way}' for way, count in sorted(report.ways.items()))
+    print(f'label maps: {ways or "none"}')
+    for line in report.faults[:SHOWN]:
+        print(f'failed: {line}')
+    print(describe(report.splits))
+    if report.error:
+        raise UserError(report.error)
+
+
+if __name__ == '__main__':
+    run_tool(main)
