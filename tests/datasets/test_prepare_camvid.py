@@ -160,6 +160,27 @@ def test_real_frames(shared_data, tmp_path):
         np.testing.assert_array_equal(read(path, mode), read(real, mode))
 
 
+def test_mmsegmentation_needs_no_class_of_its_own_for_it(original, tmp_path):
+    import litehrnet_mm  # noqa: F401, I001  (before mmseg)
+    from mmseg.datasets import BaseSegDataset
+    from mmseg.datasets.transforms import LoadAnnotations
+
+    out, frame = tmp_path / 'out', FRAMES['val']
+    prepare_camvid(original, out)
+    dataset = BaseSegDataset(
+        data_root=str(out),
+        data_prefix=dict(img_path='images/val', seg_map_path='labels/val'),
+        img_suffix='.png',
+        metainfo=dict(classes=list(GROUPS)[:11]),
+        ignore_index=11,
+        pipeline=[],
+    )
+    (info,) = [dataset.get_data_info(i) for i in range(len(dataset))]
+    assert info['img_path'] == str(out / f'images/val/{frame}.png')
+    loaded = LoadAnnotations()(info)['gt_seg_map']
+    np.testing.assert_array_equal(loaded, read(out / f'labels/val/{frame}.png'))
+
+
 def test_a_second_run_writes_only_what_is_missing_or_cut(original, tmp_path):
     out = tmp_path / 'out'
     prepare_camvid(original, out)
