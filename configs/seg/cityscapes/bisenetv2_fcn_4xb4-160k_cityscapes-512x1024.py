@@ -1,0 +1,8 @@
+_base_ = [
+    'mmseg::_base_/models/bisenetv2.py',
+    '../_base_/datasets/cityscapes_512x1024.py',
+    'mmseg::_base_/schedules/schedule_160k.py',
+]
+
+model = dict(data_preprocessor=dict(size=(512, 1024)))
+optim_wrapper = dict(optimizer=dict(lr=0.05))  # MMSegmentation's

@@ -1,0 +1,3 @@
+_base_ = './fcn_litehrnet-18_4xb4-160k_cityscapes-512x1024.py'
+
+optim_wrapper = dict(type='AmpOptimWrapper', loss_scale='dynamic')

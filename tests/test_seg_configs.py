@@ -1,0 +1,108 @@
+"""Every segmentation config trains one step and evaluates, on real street scenes."""
+
+import math
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.optim.optimizer import amp_optimizer_wrapper
+from running import configure, forget_runs, scalars
+from seg_data import make_roots
+
+from litehrnet_mm.engine.launch import train
+
+CONFIGS = Path(__file__).resolve().parents[1] / 'configs/seg'
+LEAVES = sorted(
+    path.relative_to(CONFIGS).as_posix()
+    for path in CONFIGS.rglob('*_*.py')
+    if not {'_base_', 'synthetic'} & set(path.relative_to(CONFIGS).parts)
+)
+# One step of two small images; no weights from the network.
+ONE_STEP = [
+    'train_dataloader.batch_size=2',
+    'train_dataloader.num_workers=0',
+    'val_dataloader.num_workers=0',
+    'train_cfg.max_iters=1',
+    'train_cfg.val_interval=1',
+    'default_hooks.logger.interval=1',
+    'train_dataloader.dataset.pipeline.2.scale="(256,128)"',
+    'train_dataloader.dataset.pipeline.3.crop_size="(128,256)"',
+    'model.data_preprocessor.size="(128,256)"',
+    'model.backbone.init_cfg=None',
+    'randomness.seed=0',
+]
+SMALL_SCENES = 'val_dataloader.dataset.pipeline.1.scale="(256,128)"'
+
+
+@pytest.fixture(scope='session')
+def seg_roots(shared_data, tmp_path_factory) -> dict[str, str]:
+    """Small Cityscapes, CamVid and so on: the variables that name their folders."""
+    return make_roots(shared_data, tmp_path_factory.mktemp('scenes'))
+
+
+@pytest.fixture(autouse=True)
+def first_run():
+    """Each run is the first of its process."""
+    yield
+    forget_runs()
+
+
+@pytest.fixture
+def seg_data(seg_roots, monkeypatch) -> dict[str, Path]:
+    """Those variables set, as a user sets them; their folders by name."""
+    for name, root in seg_roots.items():
+        monkeypatch.setenv(name, root)
+    return {name: Path(root) for name, root in seg_roots.items()}
+
+
+@pytest.mark.parametrize('path', LEAVES)
+def test_trains_one_step_and_evaluates(path, seg_data, tmp_path, monkeypatch):
+    # MMEngine refuses mixed precision on the CPU, which PyTorch has (bfloat16).
+    monkeypatch.setattr(amp_optimizer_wrapper, 'is_cuda_available', lambda: True)
+    options = [x for x in ONE_STEP if 'lraspp' not in path or '256,128' in x]
+    if path.split('/')[0] in ('cityscapes', 'ade20k'):
+        options += [SMALL_SCENES]
+    cfg = configure(CONFIGS / path, tmp_path, *options)
+    train(cfg)
+    found = scalars(tmp_path)
+    assert math.isfinite(found['loss'])
+    assert found['iter'] == 1
+    assert {'mIoU', 'mAcc', 'aAcc'} <= set(found)
+    assert 0 <= found['aAcc'] <= 100
+
+
+@pytest.mark.parametrize('path', LEAVES)
+def test_leaves_are_short_and_named_for_what_they_do(path):
+    assert len((CONFIGS / path).read_text(encoding='utf-8').splitlines()) <= 15
+    cfg = Config.fromfile(CONFIGS / path)
+    gpus, images = map(int, re.search(r'(\d+)xb(\d+)', path).groups())
+    assert cfg.train_dataloader.batch_size == images
+    assert cfg.auto_scale_lr.base_batch_size == gpus * images
+    iterations = 1000 * int(re.search(r'-(\d+)k_', path)[1])
+    assert cfg.train_cfg.max_iters == iterations == cfg.param_scheduler[-1].end
+    height, width = map(int, re.search(r'(\d+)x(\d+)(_[a-z-]+)?\.py$', path)[1:3])
+    assert tuple(cfg.model.data_preprocessor.size) == (height, width)
+    assert tuple(cfg.crop_size) == (height, width)
+
+
+def test_no_config_takes_weights_trained_on_images(tmp_path):
+    """The paper's form has no pre-training; only one config says otherwise."""
+    trained = [path for path in LEAVES if 'pretrained' in path]
+    assert len(trained) == 1
+    for path in LEAVES:
+        model = Config.fromfile(CONFIGS / path).model
+        has_weights = 'Pretrained' in str(model) or model.get('pretrained')
+        assert bool(has_weights) == (path in trained)
+
+
+def test_sync_bn_is_bn_where_one_process_runs(seg_data, tmp_path):
+    path = 'cityscapes/fcn_litehrnet-18_4xb4-160k_cityscapes-512x1024.py'
+    cfg = configure(CONFIGS / path, tmp_path, *ONE_STEP, SMALL_SCENES)
+    assert cfg.model.backbone.norm_cfg.type == 'SyncBN'
+    train(cfg)
+    log = next(tmp_path.rglob('*.log')).read_text()
+    assert 'reverted to BatchNorm' in log
+    state = torch.load(tmp_path / 'iter_1.pth', weights_only=True)['state_dict']
+    assert state['backbone.stem.conv1.bn.num_batches_tracked'] == 1
