@@ -14,6 +14,7 @@ from litehrnet_mm.datasets.background import sample_background
 from litehrnet_mm.datasets.clothes import sample_look
 from litehrnet_mm.datasets.figure import Figure, render_figure
 from litehrnet_mm.datasets.occluders import sample_occluder
+from litehrnet_mm.datasets.photograph import photograph, three
 from litehrnet_mm.datasets.poses import sample_build, sample_pose
 
 Rng = np.random.Generator
@@ -89,7 +90,7 @@ def render_people(
     annotations = [
         annotate(layer, owner, number) for number, layer in enumerate(kept, 1)
     ]
-    return _photograph(rng, image), annotations
+    return photograph(rng, image), annotations
 
 
 def _place_people(rng: Rng, width: int, height: int, persons) -> list[Layer]:
@@ -183,19 +184,14 @@ def _occlude(rng: Rng, image: np.ndarray, owner: np.ndarray, layers) -> None:
         if seen.sum() < MIN_VISIBLE * layer.body.sum():
             return
     alpha = mask * np.float32(1 / 255)
-    _blend(image, cv2.multiply(colour, _three(alpha), dtype=cv2.CV_32F), alpha)
+    _blend(image, cv2.multiply(colour, three(alpha), dtype=cv2.CV_32F), alpha)
     owner[mask > 127] = OCCLUDER
 
 
 def _blend(image: np.ndarray, colour: np.ndarray, alpha: np.ndarray) -> None:
     """Lay a colour that is already multiplied by alpha over an image, in place."""
-    image *= _three(1 - alpha)
+    image *= three(1 - alpha)
     image += colour
-
-
-def _three(channel: np.ndarray) -> np.ndarray:
-    """Repeat a channel; NumPy is slow where it has to broadcast over the last axis."""
-    return cv2.merge([channel] * 3)
 
 
 def annotate(layer: Layer, owner: np.ndarray, number: int) -> dict:
@@ -258,16 +254,3 @@ def _polygons(mask: np.ndarray, left: int, top: int) -> list[list[float]]:
 
 def _short(values: np.ndarray) -> list[float]:
     return np.round(values, 2).ravel().tolist()
-
-
-def _photograph(rng: Rng, image: np.ndarray) -> np.ndarray:
-    """Exposure, tint, softness and grain of a camera; returns uint8."""
-    gain = rng.uniform(0.82, 1.15) * (1 + rng.normal(0, 0.03, 3))
-    offset = rng.uniform(-10, 12)
-    image = image * gain.astype(np.float32) + np.float32(offset)
-    if rng.random() < 0.4:
-        image = cv2.GaussianBlur(image, (3, 3), rng.uniform(0.4, 0.9))
-    grain = rng.integers(0, 256, (3, *image.shape[:2]), np.uint8)
-    grain = grain.sum(0, dtype=np.float32) - np.float32(382.5)
-    image += _three(grain * np.float32(rng.uniform(0.5, 4.5) / 128))
-    return cv2.convertScaleAbs(np.maximum(image, 0))

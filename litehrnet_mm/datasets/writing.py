@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Callable
 
 import cv2
 
 from litehrnet_mm.cli import UserError, progress_bar
+from litehrnet_mm.datasets.parallel import mapper
 from litehrnet_mm.datasets.people import render_people
 from litehrnet_mm.datasets.skeleton import KEYPOINTS, SKELETON
 
@@ -94,7 +91,7 @@ def _content(seed: int, records: list, people: list) -> dict:
 def _render_all(render, images: int, workers: int, progress: bool):
     """Write all images; returns their COCO records and all annotations, in order."""
     records, people = [], []
-    with _mapper(workers) as run:
+    with mapper(workers) as run:
         results = run(render, range(images))
         for record, found in progress_bar(results, images, progress):
             records.append(record)
@@ -156,20 +153,6 @@ def _prepare(out: Path, overwrite: bool) -> None:
             path.unlink()
     except OSError as error:
         raise UserError(f'cannot write to {out}: {error.strerror}') from error
-
-
-@contextmanager
-def _mapper(workers: int) -> Iterator[Callable]:
-    """An ordered ``map``, in this process or in several."""
-    if workers == 1:
-        yield map
-        return
-    with multiprocessing.get_context('spawn').Pool(workers, _one_thread) as pool:
-        yield partial(pool.imap, chunksize=8)
-
-
-def _one_thread() -> None:
-    cv2.setNumThreads(1)
 
 
 def _write_json(path: Path, content: dict) -> Path:

@@ -1,0 +1,34 @@
+"""What a camera makes of a picture."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+Rng = np.random.Generator
+
+
+def photograph(rng: Rng, image: np.ndarray) -> np.ndarray:
+    """Exposure, tint, softness and grain of a camera.
+
+    Args:
+        rng: Source of randomness.
+        image: BGR in about 0..255, shape (H, W, 3), float32; it is not changed.
+
+    Returns:
+        The image as uint8.
+    """
+    gain = rng.uniform(0.82, 1.15) * (1 + rng.normal(0, 0.03, 3))
+    offset = rng.uniform(-10, 12)
+    image = image * gain.astype(np.float32) + np.float32(offset)
+    if rng.random() < 0.4:
+        image = cv2.GaussianBlur(image, (3, 3), rng.uniform(0.4, 0.9))
+    grain = rng.integers(0, 256, (3, *image.shape[:2]), np.uint8)
+    grain = grain.sum(0, dtype=np.float32) - np.float32(382.5)
+    image += three(grain * np.float32(rng.uniform(0.5, 4.5) / 128))
+    return cv2.convertScaleAbs(np.maximum(image, 0))
+
+
+def three(channel: np.ndarray) -> np.ndarray:
+    """Repeat a channel; NumPy is slow where it has to broadcast over the last axis."""
+    return cv2.merge([channel] * 3)
