@@ -11,6 +11,7 @@ from litehrnet_mm.datasets import (
     make_people,
     write_contact_sheet,
 )
+from litehrnet_mm.datasets.streets import make_streets, write_street_sheet
 
 
 def parse_args() -> argparse.Namespace:
@@ -18,6 +19,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     kinds = parser.add_subparsers(dest='kind', required=True)
     add_people(kinds)
+    add_streets(kinds)
     return parser.parse_args()
 
 
@@ -64,6 +66,50 @@ def run_people(args: argparse.Namespace) -> None:
     print(f'{args.images} images, annotations in {path}')
     if args.contact_sheet:
         write_contact_sheet(args.contact_sheet, args.seed, **look)
+        print(f'contact sheet in {args.contact_sheet}')
+
+
+def add_streets(kinds) -> None:
+    """Add the sub-command ``streets``."""
+    streets = kinds.add_parser(
+        'streets',
+        help='street scenes with the classes and the layout of Cityscapes',
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    streets.set_defaults(run=run_streets)
+    add = streets.add_argument
+    add('out', type=Path, help='directory for leftImg8bit/ and gtFine/')
+    add('--images', type=int, default=400, metavar='N', help='number of scenes')
+    add('--seed', type=int, default=0, metavar='S', help='number of the set')
+    add('--split', choices=('train', 'val'), default='train')
+    add('--size', type=int, nargs=2, default=(256, 128), metavar=('W', 'H'))
+    add('--workers', type=int, default=1, metavar='N', help='number of processes')
+    add('--overwrite', action='store_true', help='replace this set in OUT')
+    add(
+        '--contact-sheet',
+        type=Path,
+        metavar='PATH',
+        help='also write a grid of the first 6 scenes, each above its labels',
+    )
+
+
+def run_streets(args: argparse.Namespace) -> None:
+    """Make the set of street scenes that the command line asks for."""
+    if args.contact_sheet:
+        check_sheet_path(args.contact_sheet)
+    path = make_streets(
+        args.out,
+        args.images,
+        args.seed,
+        split=args.split,
+        size=tuple(args.size),
+        workers=args.workers,
+        overwrite=args.overwrite,
+        progress=True,
+    )
+    print(f'{args.images} scenes in {path}')
+    if args.contact_sheet:
+        write_street_sheet(args.contact_sheet, args.seed, size=tuple(args.size))
         print(f'contact sheet in {args.contact_sheet}')
 
 

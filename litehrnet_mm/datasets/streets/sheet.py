@@ -1,0 +1,125 @@
+"""Contact sheets of street scenes, and pictures of what a network makes of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from litehrnet_mm.cli import UserError
+from litehrnet_mm.datasets.sheet import check_sheet_path
+from litehrnet_mm.datasets.streets.classes import (
+    CLASSES,
+    PALETTE,
+    colourise,
+    to_train_ids,
+)
+from litehrnet_mm.datasets.streets.scene import render_street
+from litehrnet_mm.visualization import make_grid, read_image, write_image
+from litehrnet_mm.visualization.pictures import add_caption
+
+LEGEND_ROW = 26
+"""Height of a line of the legend in pixels."""
+
+
+def write_street_sheet(
+    path: str | os.PathLike,
+    seed: int = 0,
+    *,
+    columns: int = 3,
+    rows: int = 2,
+    size: tuple[int, int] = (256, 128),
+) -> None:
+    """Write the first scenes of a set in a grid, each above its labels.
+
+    Args:
+        path: A ``.png`` or ``.jpg`` file.
+        seed: Number of the set.
+        columns: Scenes side by side.
+        rows: Scenes one above the other.
+        size: Width and height of an image in pixels.
+
+    Raises:
+        UserError: The name has another ending, or the file cannot be written.
+    """
+    path = check_sheet_path(path)
+    tiles = []
+    for index in range(columns * rows):
+        image, label_ids = render_street(seed, index, size)
+        tiles.append(np.vstack([image, colourise(to_train_ids(label_ids))]))
+    grid = make_grid(tiles, columns)
+    write_image(path, np.vstack([grid, make_legend(grid.shape[1])]))
+
+
+def write_comparison(
+    path: str | os.PathLike,
+    images: Sequence[Path],
+    truths: Sequence[Path],
+    predictions: Sequence[Path],
+    scale: int = 2,
+) -> None:
+    """Write images, true labels and predicted labels side by side, above a legend.
+
+    Args:
+        path: A ``.png`` or ``.jpg`` file.
+        images: Image files.
+        truths: For each, a file of train ids.
+        predictions: For each, a file of train ids.
+        scale: Enlargement.
+
+    Raises:
+        UserError: A file cannot be read, or ``path`` cannot be written.
+    """
+    tiles = []
+    for files in zip(images, truths, predictions):
+        image = read_image(files[0])
+        truth, found = (read_labels(file) for file in files[1:])
+        # What is not evaluated is nobody's mistake.
+        shown = np.where(truth == 255, truth, found)
+        for tile in (image, colourise(truth), colourise(shown)):
+            size = (scale * tile.shape[1], scale * tile.shape[0])
+            tiles.append(cv2.resize(tile, size, interpolation=cv2.INTER_NEAREST))
+    for k, title in enumerate(('image', 'ground truth', 'prediction')):
+        tiles[k::3] = [add_caption(tile, title) for tile in tiles[k::3]]
+    grid = make_grid(tiles, 3)
+    write_image(path, np.vstack([grid, make_legend(grid.shape[1])]))
+
+
+def read_labels(path: str | os.PathLike) -> np.ndarray:
+    """Read a label map, uint8 of shape (H, W).
+
+    Raises:
+        UserError: If there is none, or it cannot be read.
+    """
+    labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if labels is None or labels.ndim != 2:
+        raise UserError(f'label map {path} cannot be read as a grey PNG')
+    return labels
+
+
+def make_legend(width: int, columns: int | None = None) -> np.ndarray:
+    """Names of the classes in their colours, in as many columns as there is room for.
+
+    Args:
+        width: In pixels.
+        columns: Entries side by side; as many as fit if not given.
+    """
+    columns = columns or max(1, width // 130)
+    cell = width // columns
+    entries = []
+    for name, colour in zip(CLASSES, PALETTE[:, ::-1]):
+        blank = np.zeros((0, cell - LEGEND_ROW, 3), np.uint8)
+        swatch = np.full((LEGEND_ROW, LEGEND_ROW, 3), 255, np.uint8)
+        swatch[5:-5, 5:-5] = colour
+        entries.append(np.hstack([swatch, add_caption(blank, name)]))
+    white = np.full_like(entries[0], 255)
+    entries += [white] * (-len(entries) % columns)
+    rows = [
+        np.hstack(entries[k : k + columns]) for k in range(0, len(entries), columns)
+    ]
+    legend = np.full((len(rows) * LEGEND_ROW, width, 3), 255, np.uint8)
+    legend[:, : columns * cell] = np.vstack(rows)
+    return legend
