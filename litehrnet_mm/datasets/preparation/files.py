@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import multiprocessing
 import os
 import re
 import zipfile
@@ -12,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Callable, TypeVar
 
-import cv2
 import numpy as np
 from PIL import Image
 
 from litehrnet_mm.cli import UserError, progress_bar
+from litehrnet_mm.datasets.parallel import mapper
 
 T = TypeVar('T')
 R = TypeVar('R')
@@ -210,14 +209,6 @@ def in_processes(
         jobs: At most this many processes; with few items fewer.
         progress: Show a progress bar.
     """
-    jobs = min(jobs, -(-len(items) // SHARE))
-    if jobs <= 1:
-        yield from progress_bar(map(work, items), len(items), progress)
-        return
-    with multiprocessing.get_context('spawn').Pool(jobs, _one_thread) as pool:
-        results = pool.imap(work, items, chunksize=8)
-        yield from progress_bar(results, len(items), progress)
-
-
-def _one_thread() -> None:
-    cv2.setNumThreads(1)
+    jobs = max(1, min(jobs, -(-len(items) // SHARE)))
+    with mapper(jobs) as run:
+        yield from progress_bar(run(work, items), len(items), progress)
