@@ -5,3 +5,4 @@ _base_ = [
 ]
 
 model = dict(backbone=dict(arch='litehrnet-30'))
+test_evaluator = dict(output_dir='work_dirs/cityscapes_test-server/litehrnet-30')

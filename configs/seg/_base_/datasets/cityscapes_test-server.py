@@ -18,5 +18,5 @@ test_evaluator = dict(
     type='CityscapesMetric',
     format_only=True,
     keep_results=True,
-    output_dir='work_dirs/cityscapes_test-server',
+    output_dir='work_dirs/cityscapes_test-server/litehrnet-18',
 )
