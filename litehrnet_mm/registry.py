@@ -25,7 +25,7 @@ HOOKS = Registry(
     'hook',
     parent=MMENGINE_HOOKS,
     scope='litehrnet_mm',
-    locations=['litehrnet_mm.engine.hooks'],
+    locations=['litehrnet_mm.engine.hooks', 'litehrnet_mm.engine.drawing'],
 )
 METRICS = Registry(
     'metric',

@@ -1,4 +1,4 @@
-"""The pose configs: what they inherit, what they change, and that MMPose builds them."""
+"""The pose configs: what they inherit and change, and that MMPose builds them."""
 
 import re
 from pathlib import Path

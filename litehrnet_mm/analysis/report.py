@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,10 @@ import cv2
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from prettytable import PrettyTable, TableStyle
 
-from litehrnet_mm.analysis.keypoints import MATCH_OKS, MIN_OKS, Analysis, Person
+from litehrnet_mm.analysis.keypoints import Analysis
+from litehrnet_mm.analysis.matching import MATCH_OKS, MIN_OKS, Person
+from litehrnet_mm.analysis.tables import text_table
 from litehrnet_mm.cli import UserError, progress_bar
 from litehrnet_mm.visualization import (
     MIN_SCORE,
@@ -110,17 +110,18 @@ def _size_table(analysis: Analysis) -> str:
     for size in analysis.sizes:
         most = '' if size.most is None else f'{size.most:g}'
         bounds = (f'{size.least:g}', most)
-        rows.append((size.name, *bounds, size.persons, _show(size.ap), _show(size.ar)))
+        means = (_show(size.ap), _show(size.ar))
+        rows.append((size.name, *bounds, str(size.persons), *means))
     title = ('persons', 'from [px]', 'to [px]', 'number', 'AP', 'AR')
-    return _table(title, rows)
+    return text_table([title, *rows], '<>>>>>')
 
 
 def _keypoint_table(analysis: Analysis) -> str:
     rows = [
         (
             stats.name,
-            stats.labelled,
-            stats.predicted,
+            str(stats.labelled),
+            str(stats.predicted),
             _show(stats.mean_similarity),
             _show(stats.below_half, '.1%'),
             _show(stats.median_error, '.1f'),
@@ -129,21 +130,12 @@ def _keypoint_table(analysis: Analysis) -> str:
         for stats in analysis.keypoints
     ]
     title = ('keypoint', 'labelled', 'predicted', 'similarity', 'below 0.5')
-    return _table((*title, 'error [px]', 'of size'), rows)
+    title += ('error [px]', 'of size')
+    return text_table([title, *rows], '<>>>>>>')
 
 
 def _show(value: float | None, form: str = '.3f') -> str:
     return '–' if value is None else format(value, form)
-
-
-def _table(title: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    table = PrettyTable(title)
-    table.set_style(TableStyle.PLAIN_COLUMNS)
-    table.align = 'r'
-    table.right_padding_width = 3
-    table.align[title[0]] = 'l'
-    table.add_rows(rows)
-    return '\n'.join(line.rstrip() for line in table.get_string().splitlines())
 
 
 def draw_keypoint_chart(analysis: Analysis) -> np.ndarray:

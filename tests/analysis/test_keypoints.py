@@ -13,11 +13,8 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from running import LITE_CONFIG, on
 
-from litehrnet_mm.analysis.keypoints import (
-    SIZES,
-    analyse,
-    keypoint_similarities,
-)
+from litehrnet_mm.analysis.keypoints import SIZES, analyse
+from litehrnet_mm.analysis.matching import keypoint_similarities
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.engine.preflight import load_config
 
