@@ -1,10 +1,10 @@
-# `make demo` and `make test` do all the set-up they need; `make help` lists the rest.
+# `make demo`, `make demo-seg` and `make test` do all the set-up they need; `make help` lists the rest.
 PYTHON ?= python3
 VENV ?= .venv
 STAMP := $(VENV)/.installed
 RUN := $(VENV)/bin/python
 
-.PHONY: help install demo test lint env-info clean
+.PHONY: help install demo demo-seg test lint env-info clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -18,6 +18,9 @@ $(STAMP): requirements/install.sh $(wildcard requirements/*.txt) setup.py
 demo: install ## train on synthetic people, evaluate, draw the predicted poses
 	$(RUN) tools/demo.py
 
+demo-seg: install ## train on synthetic streets, evaluate, draw the predicted classes
+	$(RUN) tools/demo_seg.py
+
 test: install ## run the tests
 	$(RUN) -m pytest
 
@@ -28,5 +31,6 @@ lint: install ## check style
 env-info: install ## print the versions of everything that matters
 	$(RUN) tools/env_info.py
 
-clean: ## remove the virtual environment and what the demo wrote
-	rm -rf $(VENV) data/synthetic_people work_dirs/demo
+clean: ## remove the virtual environment and what the demos wrote
+	rm -rf $(VENV) data/synthetic_people data/synthetic_streets work_dirs/demo \
+		work_dirs/demo_seg

@@ -16,8 +16,8 @@ RED, YELLOW = np.array([40, 35, 200.0]), np.array([30, 200, 235.0])
 BLUE, WHITE = np.array([175, 90, 30.0]), np.array([235, 235, 235.0])
 GREEN, BLACK = np.array([90, 200, 60.0]), np.array([28, 28, 28.0])
 
-FARTHEST = 36.0
-"""Metres; farther poles would be thinner than a pixel."""
+FARTHEST = 16.0
+"""Metres; poles beyond would be a pixel wide."""
 
 
 def draw_furniture(site: Site, layout: Layout) -> None:
@@ -25,7 +25,7 @@ def draw_furniture(site: Site, layout: Layout) -> None:
     for sign in (-1, 1):
         kerb = layout.side(sign)[0]
         x = sign * (kerb + site.between(0.35, 0.6))
-        z = site.between(4.5, 9)
+        z = site.between(5.5, 9)
         while z < FARTHEST:
             if site.claim(x, z, 0.15, 0.15):
                 kind = site.between(0, 1)
@@ -36,7 +36,7 @@ def draw_furniture(site: Site, layout: Layout) -> None:
                     draw_light(site, foot, -sign)
                 else:
                     draw_sign(site, foot)
-            z += site.between(4, 9)
+            z += site.between(4, 8)
 
 
 def _metal(site: Site) -> Paint:
@@ -53,12 +53,12 @@ def draw_lamp(site: Site, foot: np.ndarray, towards: int) -> None:
     """Draw a lamp post whose arm reaches over the road."""
     view, label = site.view, IDS['pole']
     paint, height = _metal(site), site.between(4.5, 8)
-    radius = site.between(0.09, 0.15)
+    radius = site.between(0.13, 0.2)
     top = foot + UP * height
     rod(view, foot, foot + UP * 0.9, radius * 1.5, label, paint)
     rod(view, foot, top, radius, label, paint)
     end = top + EAST * (towards * site.between(0.8, 2)) + UP * 0.3
-    rod(view, top, end, radius * 0.7, label, paint)
+    rod(view, top, end, radius * 0.8, label, paint)
     rod(view, end, end + EAST * (towards * 0.6), 0.13, label, site.plain(WHITE * 0.8))
     if site.chance(0.35):
         draw_plate(site, foot + UP * site.between(2.0, 2.6))
@@ -69,9 +69,9 @@ def draw_light(site: Site, foot: np.ndarray, towards: int) -> None:
     """Draw a traffic light, some with a second one above the road."""
     view, paint = site.view, _metal(site)
     height, lit = site.between(2.3, 3.0), int(site.rng.integers(3))
-    tall = site.between(0.95, 1.3)
+    tall = site.between(1.2, 1.6)
     top = height + tall
-    rod(view, foot, foot + UP * top, site.between(0.08, 0.13), IDS['pole'], paint)
+    rod(view, foot, foot + UP * top, site.between(0.11, 0.16), IDS['pole'], paint)
     _draw_signal(site, foot + UP * height, tall, lit)
     if site.chance(0.4):
         top += site.between(1.3, 2.0)
@@ -120,7 +120,7 @@ def draw_sign(site: Site, foot: np.ndarray) -> None:
 
 def draw_plate(site: Site, bottom: np.ndarray) -> None:
     """Draw a sign that faces the traffic, in front of its pole."""
-    size = site.between(0.75, 1.05)
+    size = site.between(1.0, 1.35)
     kind = int(site.rng.integers(5))
     shape, rim, face = _design(kind, size)
     if kind == 4:

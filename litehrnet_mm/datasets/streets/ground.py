@@ -60,10 +60,10 @@ def sample_layout(rng: np.random.Generator) -> Layout:
         start = rng.uniform(10, 24)
         crossing = (start, start + rng.uniform(7, 11))
     return Layout(
-        left=-rng.uniform(3.6, 7.0),
-        right=rng.uniform(2.6, 5.2),
-        walks=tuple(rng.uniform(1.8, 4.2, 2).tolist()),
-        verges=tuple((rng.uniform(0.8, 6, 2) * (rng.random(2) < 0.75)).tolist()),
+        left=-rng.uniform(3.6, 6.0),
+        right=rng.uniform(2.6, 4.6),
+        walks=tuple(rng.uniform(1.6, 3.4, 2).tolist()),
+        verges=tuple((rng.uniform(2.5, 6, 2) * (rng.random(2) < 0.6)).tolist()),
         crossing=crossing,
     )
 
@@ -107,7 +107,7 @@ def draw_ground(site: Site, layout: Layout) -> None:
 def _draw_terrain(site: Site) -> None:
     kind = site.between(0, 1)
     if kind < 0.7:
-        tint = np.array([45, 110, 90]) * site.between(0.75, 1.35)
+        tint = np.array([50, 150, 125]) * site.between(0.8, 1.25)
         tint += site.rng.normal(0, 10, 3)
     else:
         tint = np.array([90, 125, 150]) * site.between(0.7, 1.15)
@@ -118,7 +118,7 @@ def _draw_terrain(site: Site) -> None:
 
 
 def _asphalt(site: Site) -> Paint:
-    grey = np.full(3, site.between(60, 135)) + site.rng.normal(0, 5, 3)
+    grey = np.full(3, site.between(55, 115)) + site.rng.normal(0, 5, 3)
     base = site.plain(grey, site.between(0.06, 0.16), site.between(0.5, 3))
     if site.chance(0.2):
         size = site.between(0.2, 0.5)
@@ -153,7 +153,9 @@ def _draw_road(site: Site, layout: Layout) -> None:
 
 def _draw_walk(site: Site, layout: Layout, sign: int) -> None:
     kerb, walk, _ = layout.side(sign)
-    tint = muted(site.rng) * 0.35 + site.between(70, 120)
+    tint = muted(site.rng) * 0.4 + site.between(50, 90)
+    if site.chance(0.65):  # warmer than the road
+        tint = np.array([105, 120, 150]) * site.between(0.85, 1.25)
     base = site.plain(tint, 0.08, site.between(0.5, 2))
     slab = site.between(0.35, 1.0)
     paint: Paint = base

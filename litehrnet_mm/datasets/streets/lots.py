@@ -25,7 +25,10 @@ def draw_lots(site: Site, layout: Layout) -> None:
     fences = []
     for sign in (-1, 1):
         for near, far in layout.stretches(-6.0):
-            fences += _draw_side(site, layout.side(sign)[2], sign, near, far)
+            _, walk, lots = layout.side(sign)
+            fences += _draw_side(site, lots, sign, near, far)
+            if site.chance(0.3):  # along the sidewalk
+                fences.append((walk + 0.05, sign, near, min(far - near, 30.0)))
     _draw_end(site)
     for x, sign, near, length in fences:  # last, since one can look through them
         draw_fence(site, x, sign, near, length)
@@ -36,7 +39,7 @@ def _draw_side(site: Site, x: float, sign: int, near: float, far: float) -> list
     fences = []
     while near < far - 2:
         kind = site.between(0, 1)
-        length = min(site.between(8, 20), far - near)
+        length = min(site.between(14, 30), far - near)
         if kind < 0.34:
             draw_house(site, x, sign, near, length)
         elif kind < 0.58:
@@ -78,7 +81,7 @@ def draw_house(site: Site, x: float, sign: int, near: float, length: float) -> N
 
 def _front(site: Site, storeys: int, storey: float, length: float) -> Paint:
     rng = site.rng
-    wall = site.masonry()
+    wall = site.masonry(bricks=0.2)
     across = site.between(1.7, 3.2)
     size = across * site.between(0.35, 0.75), storey * site.between(0.4, 0.62)
     glass = np.array([105, 90, 80]) * site.between(0.45, 1.4)
@@ -119,8 +122,8 @@ def _draw_roof(site: Site, frame: Frame, half, height: float, gable: Paint) -> N
 
 def draw_wall(site: Site, x: float, sign: int, near: float, length: float) -> None:
     """Draw a wall without windows."""
-    height, thick = site.between(1.6, 3.6), 0.35
-    paint, tint = site.masonry(), muted(site.rng)
+    height, thick = site.between(2.0, 3.6), 0.35
+    paint, tint = site.masonry(bricks=0.7), muted(site.rng)
     frame = Frame(np.array([sign * (x + thick / 2), 0, near + length / 2]))
     half = thick / 2, length / 2
     low, high = (-half[0], 0, -half[1]), (half[0], height, half[1])
@@ -134,13 +137,13 @@ def draw_wall(site: Site, x: float, sign: int, near: float, length: float) -> No
 def draw_fence(site: Site, x: float, sign: int, near: float, length: float) -> None:
     """Draw a fence: boards, bars or wire between posts."""
     view, label = site.view, IDS['fence']
-    height = site.between(1.2, 2.2)
-    tint = neutral(site.rng) if site.chance(0.6) else np.array([70, 105, 145.0])
+    height = site.between(1.5, 2.4)
+    tint = site.typical((150, 105, 65), (190, 150, 105), (225, 220, 210))
     paint = site.plain(tint * site.between(0.7, 1.1), 0.15, 0.3)
     corner = np.array([sign * x, 0, near])
     size = (length, height)
     kind = site.between(0, 1)
-    if kind < 0.45:
+    if kind < 0.55:
         boards = Blocks(paint, tint * 0.3, (site.between(0.12, 0.3), 9.0), 0.03)
         view.patch(corner, NORTH, UP, size, boards, label)
     else:
@@ -173,7 +176,7 @@ class Bars:
         bar |= (v > self.height - 0.1) | (np.abs(v - 0.2) < 0.05)
         if self.wire:
             bar |= v % self.pitch < self.width * 0.6
-        return np.where(bar, 1.0, 0.3)
+        return np.where(bar, 1.0, 0.4)
 
 
 def sample_green(site: Site) -> np.ndarray:

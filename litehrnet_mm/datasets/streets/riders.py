@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from litehrnet_mm.datasets.clothes import neutral, sample_look, vivid
+from litehrnet_mm.datasets.clothes import Look, neutral, sample_look, vivid
 from litehrnet_mm.datasets.figure import render_figure
 from litehrnet_mm.datasets.poses import sample_build, sample_pose
 from litehrnet_mm.datasets.skeleton import KEYPOINTS, Arm, Leg, Pose
@@ -50,6 +50,8 @@ def _draw_figure(
     view = site.view
     column, row, depth = view.project(point)
     build, look = sample_build(site.rng), sample_look(site.rng, seated=at_hips)
+    if at_hips:
+        look = _dressed_to_ride(site, look)
     if depth < 2 * NEAR:
         return
     height = stature * view.focal / depth
@@ -68,6 +70,16 @@ def _draw_figure(
     colour = figure.colour / np.maximum(figure.alpha, 0.25)[..., None]
     tone = view.light.ambient + 0.6 * view.light.strength
     view.picture(left, top, depth, colour * tone, figure.body, label)
+
+
+def _dressed_to_ride(site: Site, look: Look) -> Look:
+    """Mostly a helmet and a jacket that drivers see from afar."""
+    if site.chance(0.3):
+        return look
+    top = site.typical((245, 225, 40), (255, 150, 30), (190, 235, 50))
+    return replace(
+        look, hair_style='cap', hat=top, top=top, pattern='plain', sleeve=1.9
+    )
 
 
 def _riding(site: Site, heading: float, sporty: bool) -> Pose:
@@ -99,11 +111,11 @@ def draw_bicycle(site: Site, frame: Frame, ridden: bool) -> None:
         _draw_figure(site, pose, stature, hips, IDS['rider'], at_hips=True)
     plane = frame.forward, UP
     for hub in (rear, front):
-        disc(view, hub, plane, radius, label, tyre, alpha=0.45)
-        hoop(view, hub, plane, radius, 0.04, label, tyre)
+        disc(view, hub, plane, radius, label, tyre, alpha=0.75)
+        hoop(view, hub, plane, radius, 0.05, label, tyre)
     tubes = ((rear, crank), (crank, head), (crank, saddle), (rear, saddle))
     for start, end in (*tubes, (saddle, head), (head, front), (head, bar)):
-        rod(view, start, end, 0.035, label, paint)
+        rod(view, start, end, 0.045, label, paint)
     seat = frame.at(0, 0.96, -0.38), frame.at(0, 0.96, -0.1)
     rod(view, *seat, 0.07, label, tyre)
     rod(view, frame.at(-0.3, 1.1, 0.28), frame.at(0.3, 1.1, 0.28), 0.03, label, tyre)
@@ -114,7 +126,7 @@ def draw_bicycle(site: Site, frame: Frame, ridden: bool) -> None:
 def draw_motorcycle(site: Site, frame: Frame, ridden: bool) -> None:
     """Draw a motorcycle or a scooter, with or without its rider."""
     view, label = site.view, IDS['motorcycle']
-    tint = vivid(site.rng) if site.chance(0.6) else neutral(site.rng)
+    tint = site.typical((60, 60, 66), (160, 30, 30))
     paint, dark = site.plain(tint, 0.05, 0.6), site.plain(DARK, 0.15, 0.3)
     metal = site.plain(np.full(3, site.between(90, 170)), 0.3, 0.15)
     radius, base = 0.33, 0.72

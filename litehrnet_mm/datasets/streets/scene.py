@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from math import cos, radians, sin
 
 import numpy as np
@@ -26,6 +27,7 @@ from litehrnet_mm.datasets.streets.site import Site
 from litehrnet_mm.datasets.streets.solids import Frame
 from litehrnet_mm.datasets.streets.surfaces import Noise
 from litehrnet_mm.datasets.streets.vehicles import (
+    TRAM_CAR,
     draw_bus,
     draw_car,
     draw_rails,
@@ -54,10 +56,10 @@ def render_street(
     """
     rng = np.random.default_rng([seed, index])
     camera = Camera(
-        focal=rng.uniform(0.72, 0.95),
-        height=rng.uniform(1.25, 1.9),
+        focal=rng.uniform(0.9, 1.15),
+        height=rng.uniform(1.5, 2.4),
         yaw=rng.uniform(-9, 9),
-        pitch=rng.uniform(-2, 4),
+        pitch=rng.uniform(0, 5),
         roll=rng.uniform(-1.5, 1.5),
     )
     view = View(*size, camera, _sample_light(rng))
@@ -125,9 +127,10 @@ def _lanes(layout: Layout) -> list[_Lane]:
 
 
 def _draw_large(site: Site, layout: Layout) -> None:
-    """Draw trucks, buses and trams, before smaller things take their space."""
+    """Draw trams, buses and trucks, before smaller things take their space."""
+    cars = int(site.rng.integers(2, 4))
     for draw, length, chance in (
-        (draw_train, 20.0, 0.36),
+        (partial(draw_train, cars=cars), cars * TRAM_CAR, 0.36),
         (draw_bus, 11.5, 0.36),
         (draw_truck, 8.5, 0.4),
     ):
@@ -138,33 +141,22 @@ def _draw_large(site: Site, layout: Layout) -> None:
 
 
 def _place_large(site: Site, layout: Layout, draw, length: float) -> bool:
-    heading, half = 0.0, 1.4
-    if layout.crossing and site.chance(0.6):  # in the crossing street
+    """Draw a large vehicle unless something stands where it would."""
+    if layout.crossing and site.chance(0.6):
         heading = float(site.rng.choice([-90, 90]))
         x, z = site.between(-7, 7), sum(layout.crossing) / 2 + site.between(-1, 1)
-        taken = (length / 2, half)
+        taken = (length / 2, 1.4)
     else:
         lanes = _lanes(layout)
         lane = lanes[int(site.rng.integers(len(lanes)))]
-        heading, x = lane.heading + site.between(-4, 4), lane.x
-        near = site.between(6.5, 20)
-        taken, z = (half, length / 2), near + length / 2
-        if draw is draw_train:
-            heading = lane.heading
+        x, z, heading = lane.x, site.between(7, 14) + length / 2, lane.heading
+        taken = (1.4, length / 2)
     if not site.claim(x, z, *taken):
         return False
-    if draw is draw_train:
-        z = _first_car(site, layout, x, z, heading, length)
+    if isinstance(draw, partial) and taken[0] < taken[1]:
+        draw_rails(site, x)
     draw(site, Frame(np.array([x, 0.0, z]), heading))
     return True
-
-
-def _first_car(site: Site, layout: Layout, x: float, z: float, heading, length):
-    """Where the first car of a tram is when its middle is at ``z``."""
-    if abs(heading) in (0.0, 180.0):
-        draw_rails(site, x)
-        return z + length / 4 * (1 if heading == 0 else -1)
-    return z
 
 
 def _draw_trees(site: Site, layout: Layout) -> None:
@@ -183,9 +175,9 @@ def _draw_trees(site: Site, layout: Layout) -> None:
 
 def _draw_cars(site: Site, layout: Layout) -> None:
     lanes = _lanes(layout)
-    for _ in range(int(site.rng.integers(2, 7))):
+    for _ in range(int(site.rng.integers(1, 5))):
         lane = lanes[int(site.rng.integers(len(lanes)))]
-        z = site.between(6.5, 32)
+        z = site.between(7, 20)
         if site.claim(lane.x, z, 1.0, 2.5):
             heading = lane.heading + site.rng.normal(0, 4)
             draw_car(site, Frame(np.array([lane.x, 0.0, z]), heading))
@@ -198,23 +190,23 @@ def _draw_cars(site: Site, layout: Layout) -> None:
 
 def _draw_small(site: Site, layout: Layout) -> None:
     """Draw cycles and persons, which are near enough to be seen."""
-    for draw, most in ((draw_motorcycle, 3), (draw_bicycle, 3)):
+    for draw, most in ((draw_motorcycle, 2), (draw_bicycle, 2)):
         for _ in range(int(site.rng.integers(0, most + 1))):
             _place_cycle(site, layout, draw)
-    for _ in range(int(site.rng.integers(1, 6))):
+    for _ in range(int(site.rng.integers(1, 5))):
         sign = int(site.rng.choice([-1, 1]))
         kerb, walk, _ = layout.side(sign)
         x, ground = sign * site.between(kerb + 0.3, walk), KERB
-        if site.chance(0.3):
+        if site.chance(0.4):
             x, ground = site.between(layout.left, layout.right), 0.0
-        z = 4.5 + 14 * site.between(0, 1) ** 1.5
+        z = site.between(6, 11)
         if site.claim(x, z, 0.3, 0.3):
             draw_person(site, np.array([x, ground, z]))
 
 
 def _place_cycle(site: Site, layout: Layout, draw) -> None:
     ridden = site.chance(0.65)
-    z = 4.2 + 10 * site.between(0, 1) ** 1.4
+    z = site.between(6, 10.5)
     x, ground = site.between(layout.left + 0.5, layout.right - 0.5), 0.0
     if ridden:
         heading = 0.0 if x > -1 else 180.0

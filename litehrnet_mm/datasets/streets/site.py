@@ -42,16 +42,23 @@ class Site:
         """One colour, BGR, with noise."""
         return Plain(np.asarray(colour, float), self.noise, rough, cell)
 
-    def masonry(self) -> Paint:
-        """Plaster, concrete, bricks or stones of some colour."""
+    def masonry(self, bricks: float) -> Paint:
+        """Plaster, concrete, stones or, with some probability, bricks."""
         tint = muted(self.rng).astype(float)
-        if self.chance(0.35):
+        if self.chance(bricks):
             tint = np.array([70, 90, 150]) * self.between(0.6, 1.2)  # brick red
         if self.chance(0.45):
             return self.plain(tint, self.between(0.06, 0.16), self.between(0.5, 2.5))
         size = self.between(0.3, 0.8), self.between(0.14, 0.4)
         base = self.plain(tint, 0.1, 0.4)
         return Blocks(base, tint * self.between(0.6, 1.25), size, 0.03)
+
+    def typical(self, *rgb: tuple[int, int, int]) -> np.ndarray:
+        """A colour, BGR, that a class has more often than others, or any other one."""
+        if self.chance(0.2):
+            return self.lacquer()
+        tint = np.array(rgb[int(self.rng.integers(len(rgb)))][::-1], float)
+        return np.clip(tint * self.between(0.7, 1.15), 8, 245)
 
     def lacquer(self) -> np.ndarray:
         """The colour of a vehicle, BGR."""

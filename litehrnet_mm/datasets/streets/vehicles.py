@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from litehrnet_mm.datasets.clothes import neutral, vivid
+from litehrnet_mm.datasets.clothes import vivid
 from litehrnet_mm.datasets.streets.classes import IDS
 from litehrnet_mm.datasets.streets.site import Site
 from litehrnet_mm.datasets.streets.solids import UP, Frame, box, disc, prism, rod
@@ -157,7 +157,7 @@ def draw_truck(site: Site, frame: Frame) -> None:
 def _draw_load(site: Site, frame: Frame, ends, top: float, half: float) -> None:
     rear, front = ends
     label, kind = IDS['truck'], site.between(0, 1)
-    tint = vivid(site.rng) if site.chance(0.5) else neutral(site.rng)
+    tint = site.typical((235, 235, 235), (70, 110, 190))
     base = site.plain(tint, 0.07, 1.2)
     side: Paint = base
     if kind < 0.5:
@@ -185,7 +185,7 @@ def draw_bus(site: Site, frame: Frame) -> None:
     """Draw a city bus."""
     label, view = IDS['bus'], site.view
     rng, half, top = site.rng, 1.27, site.between(2.95, 3.25)
-    tint = vivid(rng) if site.chance(0.75) else neutral(rng)
+    tint = site.typical((250, 200, 40), (245, 150, 40))
     paint = site.plain(tint, 0.04, 2)
     long = site.between(9, 12)
     glass = GLASS * site.between(0.5, 1.5)
@@ -223,44 +223,48 @@ def draw_bus(site: Site, frame: Frame) -> None:
     site.shade(frame.footprint(wide, long), top)
 
 
-def draw_train(site: Site, frame: Frame) -> None:
-    """Draw a tram of two or three cars; the frame is at the middle of the first."""
+TRAM_CAR = 10.0
+"""Metres from one car of a tram to the next."""
+
+
+def draw_train(site: Site, frame: Frame, cars: int = 2) -> None:
+    """Draw a tram of some cars; the frame is at the middle of the whole."""
     label, view = IDS['train'], site.view
-    rng, half, top = site.rng, 1.28, site.between(3.3, 3.6)
-    tint, lower = site.lacquer(), site.lacquer()
-    long = 9.5
+    half, top, long = 1.28, site.between(3.3, 3.6), TRAM_CAR - 0.5
     glass = GLASS * site.between(0.5, 1.3)
-    base = site.plain(tint, 0.04, 2)
-    skirt = (0, 99, 0, site.between(0.6, 0.9))
-    wall = Boxed(base, (skirt, (0, 99, 2.55, 2.7)), (lower, lower))
-    side: Paint = Windows(
-        wall, site.noise, glass, glass * 0.6, (1.55, 1.3), (1.3, 1.05), (1.1, 2.4)
-    )
-    leaf = [(a, a + 1.3, 0.1, 2.4) for a in (1.0, 4.2, 7.4)]
-    side = Boxed(side, tuple(leaf), (lower * 0.8,) * 3)
-    under = site.plain(TYRE, 0.2, 0.6)
-    cars = int(rng.integers(2, 4))
+    wall, side = _tram_paints(site, glass)
+    under, steel = site.plain(TYRE, 0.2, 0.6), site.plain(np.full(3, 120.0))
+    first = TRAM_CAR * (cars - 1) / 2
     for k in range(cars):
-        z = -k * (long + 0.5)
+        z = first - k * TRAM_CAR
         low, high = (-half, 0.35, z - long / 2), (half, top, z + long / 2)
         box(view, frame, low, high, label, wall, left=side, right=side)
         low, high = (-1.1, 0.05, z - long / 2 + 1), (1.1, 0.35, z + long / 2 - 1)
         box(view, frame, low, high, label, under)
-        low, high = (-0.8, top, z - 2), (0.8, top + 0.3, z + 2)
-        box(view, frame, low, high, label, site.plain(np.full(3, 120.0)))
-    for z in (0.5 * (long + 0.5) - k * (long + 0.5) for k in range(1, cars)):
+        box(view, frame, (-0.8, top, z - 2), (0.8, top + 0.3, z + 2), label, steel)
+    for k in range(1, cars):  # bellows
+        z = first - (k - 0.5) * TRAM_CAR
         low, high = (-half + 0.15, 0.4, z - 0.3), (half - 0.15, top - 0.1, z + 0.3)
         box(view, frame, low, high, label, under)
-    _draw_nose(site, frame, (long / 2, 1), wall, glass, top)
-    _draw_nose(
-        site, frame, (-long / 2 - (cars - 1) * (long + 0.5), -1), wall, glass, top
+    for sign in (1, -1):
+        _draw_nose(site, frame, (sign * (first + long / 2), sign), wall, glass, top)
+    for z in (first, first - 0.9):  # the pantograph
+        foot = frame.at(0, top + 0.3, z)
+        rod(view, foot, frame.at(0, top + 1.1, z + 0.5), 0.05, label, under)
+    site.shade(frame.footprint(2 * half, cars * TRAM_CAR), top)
+
+
+def _tram_paints(site: Site, glass: np.ndarray) -> tuple[Paint, Paint]:
+    """Paints of a tram without and with its windows and doors."""
+    base = site.plain(site.typical((215, 40, 40), (160, 25, 45)), 0.04, 2)
+    lower = site.typical((240, 238, 230))
+    skirt = (0, 99, 0, site.between(0.6, 0.9))
+    wall = Boxed(base, (skirt, (0, 99, 2.55, 2.7)), (lower, lower))
+    panes = Windows(
+        wall, site.noise, glass, glass * 0.6, (1.55, 1.3), (1.3, 1.05), (1.1, 2.4)
     )
-    for z in (0.0, 0.9):  # the pantograph
-        foot = frame.at(0, top + 0.3, -z)
-        rod(view, foot, frame.at(0, top + 1.1, 0.5 - z), 0.05, label, under)
-    total = cars * (long + 0.5)
-    middle = Frame(frame.at(0, 0, long / 2 - total / 2), frame.heading)
-    site.shade(middle.footprint(2 * half, total), top)
+    doors = tuple((a, a + 1.3, 0.1, 2.4) for a in (1.0, 4.2, 7.4))
+    return wall, Boxed(panes, doors, (lower * 0.8,) * 3)
 
 
 def _draw_nose(site: Site, frame: Frame, end, wall: Paint, glass, top: float) -> None:
