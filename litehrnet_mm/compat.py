@@ -8,7 +8,8 @@ and says at DEBUG level what it did:
   raise :class:`MissingOperatorError` when they are *called*;
 * since PyTorch 2.6 ``torch.load`` accepts tensors and plain containers only, which
   refuses MMEngine's own training checkpoints. Their types are allow-listed.
-  ``weights_only`` itself stays on: a file that would run code is still refused.
+  ``weights_only`` itself stays on: a file that would run code is still refused;
+* MMEngine's use of ``pkg_resources`` is deprecated, which is not said again and again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import pickle
+import warnings
 from types import SimpleNamespace
 from typing import Callable, NoReturn
 
@@ -38,6 +40,8 @@ def apply_compat() -> None:
     global _applied
     if _applied:
         return
+    # Of MMEngine, once for each config that is read; nothing a user can act on.
+    warnings.filterwarnings('ignore', message='pkg_resources is deprecated')
     if has_mmcv() and not has_compiled_ops():
         provide_operator_stand_ins()
         logger.debug('mmcv._ext not found: stand-ins serve the compiled operators')

@@ -2,7 +2,7 @@
 
 COCO's and MPII's images, annotations and detected boxes are real. What the samples
 lack is derived: head boxes from MPII's head joints, AI Challenger's keypoints from
-COCO's, hands (21 points) from COCO's wrists.
+COCO's, hands (21 points) from COCO's wrists. Synthetic people are drawn.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 from scipy.io import savemat
+
+from litehrnet_mm.datasets import make_people
 
 # AI Challenger's first twelve keypoints as COCO's; then head top and neck.
 AIC_LIMBS = (6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15)
@@ -30,7 +32,8 @@ def make_roots(samples: Path, folder: Path) -> dict[str, str]:
         For each environment variable the folder that it is to name.
     """
     coco = json.loads((samples / 'coco/test_coco.json').read_text())
-    roots = {name: folder / name for name in ('coco', 'mpii', 'aic', 'custom')}
+    names = ('coco', 'mpii', 'aic', 'custom', 'synthetic')
+    roots = {name: folder / name for name in names}
     _make_coco(samples / 'coco', coco, roots['coco'])
     _make_mpii(samples / 'mpii', roots['mpii'])
     _link(samples / 'coco', roots['aic'] / AIC_IMAGES)
@@ -39,6 +42,8 @@ def make_roots(samples: Path, folder: Path) -> dict[str, str]:
     for split in ('train', 'val'):
         path = roots['custom'] / f'annotations/{split}.json'
         _write(path, _with_keypoints(coco, _face))
+    for seed, split in enumerate(('train', 'val')):
+        make_people(roots['synthetic'] / split, 4, seed, persons=(1, 1))
     return {f'{name.upper()}_ROOT': str(root) for name, root in roots.items()}
 
 

@@ -6,24 +6,29 @@ import re
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.optim.optimizer import amp_optimizer_wrapper
-from mmpose.registry import METRICS, MODELS
+from mmengine.registry import DefaultScope
+from mmengine.structures import InstanceData
+from mmpose.registry import DATASETS, METRICS, MODELS
 from pycocotools.coco import COCO
 from running import configure, forget_runs, scalars
 
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.engine import launch
 from litehrnet_mm.engine.launch import test as evaluate
 from litehrnet_mm.engine.launch import train
+from litehrnet_mm.engine.preflight import data_errors
 from litehrnet_mm.evaluation.coco_submission import check_results
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs/pose'
 LEAVES = sorted(
     path.relative_to(CONFIGS).as_posix()
     for path in CONFIGS.rglob('[ts]*-*.py')
-    if '_base_' not in path.parts and 'synthetic' not in path.parts
+    if '_base_' not in path.parts
 )
 
 COCO_KEYS = {'coco/AP', 'coco/AP .5', 'coco/AP (M)', 'coco/AP (L)', 'coco/AR'}
@@ -33,6 +38,7 @@ EXPECTED = {
     'coco_test-dev': COCO_KEYS,  # while training it is evaluated on val2017
     'coco_wholebody_hand': {'PCK', 'AUC', 'EPE'},
     'custom': COCO_KEYS,
+    'synthetic': COCO_KEYS,
     'mpii': {'PCK', 'PCK@0.1', *(f'{joint} PCK' for joint in MPII_JOINTS)},
 }
 # One step of two persons, no download of ImageNet's weights.
@@ -65,6 +71,7 @@ def first_run():
 @pytest.fixture
 def amp_without_gpu(monkeypatch):
     """MMEngine refuses mixed precision on the CPU, which PyTorch has (bfloat16)."""
+    monkeypatch.setattr(launch, 'get_device', lambda: 'cuda')
     monkeypatch.setattr(amp_optimizer_wrapper, 'is_cuda_available', lambda: True)
 
 
@@ -82,11 +89,40 @@ def test_trains_one_step_and_evaluates(path, pose_data, tmp_path, amp_without_gp
     assert EXPECTED[path.split('/')[0]] <= set(found)
 
 
-def test_amp_is_mixed_precision(tmp_path):
+def test_amp_is_mixed_precision_and_refused_without_a_gpu(tmp_path):
     (path,) = [leaf for leaf in LEAVES if '_amp-' in leaf]
     cfg = configure(CONFIGS / path, tmp_path)
     assert cfg.optim_wrapper.type == 'AmpOptimWrapper'
     assert cfg.optim_wrapper.optimizer.lr == 2e-3
+    if not torch.cuda.is_available():
+        with pytest.raises(UserError, match='needs a GPU'):
+            train(cfg)
+
+
+@pytest.mark.parametrize('shift', [0.0, 0.05, 0.3, 0.7])
+def test_pckh_of_predictions_a_known_distance_off(shift, pose_data, tmp_path):
+    """Each joint of MPII off by a part of the head's size, 0.6 of its diagonal."""
+    path = next(leaf for leaf in LEAVES if leaf.startswith('mpii'))
+    cfg = configure(CONFIGS / path, tmp_path)
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        dataset = DATASETS.build(cfg.test_dataloader.dataset)
+        metric = METRICS.build(cfg.test_evaluator)
+    people = json.loads(
+        (pose_data['MPII_ROOT'] / 'annotations/mpii_val.json').read_text()
+    )
+    assert len(dataset) == len(people) == 5
+    for index, person in enumerate(people):
+        sample = dataset[index]['data_samples']
+        joints = np.array(person['joints'])
+        head = 0.6 * np.linalg.norm(np.ptp(joints[8:10], axis=0))
+        # MPII counts pixels from 1, networks from 0.
+        found = joints[None] - 1 + [shift * head, 0]
+        sample.pred_instances = InstanceData(keypoints=found)
+        metric.process(None, [sample.to_dict()])
+    scores = metric.evaluate(len(people))
+    expected = {'PCK': 100 * (shift < 0.5), 'PCK@0.1': 100 * (shift < 0.1)}
+    assert {key: scores[key] for key in expected} == pytest.approx(expected)
+    assert scores['Wrist PCK'] == pytest.approx(expected['PCK'])
 
 
 SUBMISSIONS = [leaf for leaf in LEAVES if leaf.startswith('coco_test-dev')]
@@ -100,7 +136,7 @@ def submission(pose_data, tmp_path):
     cfg = configure(CONFIGS / path, tmp_path / 'work', f'test_evaluator.out_dir={out}')
     cfg.load_from = str(tmp_path / 'naive.pth')
     torch.save(MODELS.build(cfg.model).state_dict(), cfg.load_from)
-    evaluate(cfg)
+    evaluate(cfg, allow_partial=False, list_all=False)
     return out, pose_data['COCO_ROOT']
 
 
@@ -161,3 +197,20 @@ def test_a_method_that_no_file_name_takes_is_refused(pose_data, tmp_path):
     cfg = configure(CONFIGS / SUBMISSIONS[0], tmp_path, 'test_evaluator.method=a/b')
     with pytest.raises(UserError, match='method'):
         METRICS.build(cfg.test_evaluator)
+
+
+def test_a_folder_that_cannot_be_made_is_said_before_the_test(pose_data, tmp_path):
+    (tmp_path / 'file').write_text('in the way')
+    out = tmp_path / 'file/submission'
+    options = f'test_evaluator.out_dir={out}'
+    cfg = configure(CONFIGS / SUBMISSIONS[0], tmp_path / 'work', options)
+    with pytest.raises(UserError, match=f'cannot write to {out}'):
+        METRICS.build(cfg.test_evaluator)
+
+
+def test_an_error_in_a_test_dev_run_is_not_blamed_on_its_annotations(
+    pose_data, tmp_path
+):
+    cfg = configure(CONFIGS / SUBMISSIONS[0], tmp_path)
+    with pytest.raises(KeyError, match='nothing to do with it'), data_errors(cfg):
+        raise KeyError('nothing to do with it')

@@ -11,6 +11,7 @@ from mmengine.optim.optimizer import amp_optimizer_wrapper
 from running import configure, forget_runs, scalars
 from seg_data import make_roots
 
+from litehrnet_mm.engine import launch
 from litehrnet_mm.engine.launch import train
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs/seg'
@@ -60,6 +61,7 @@ def seg_data(seg_roots, monkeypatch) -> dict[str, Path]:
 @pytest.mark.parametrize('path', LEAVES)
 def test_trains_one_step_and_evaluates(path, seg_data, tmp_path, monkeypatch):
     # MMEngine refuses mixed precision on the CPU, which PyTorch has (bfloat16).
+    monkeypatch.setattr(launch, 'get_device', lambda: 'cuda')
     monkeypatch.setattr(amp_optimizer_wrapper, 'is_cuda_available', lambda: True)
     options = [x for x in ONE_STEP if 'lraspp' not in path or '256,128' in x]
     if path.split('/')[0] in ('cityscapes', 'ade20k'):

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mmengine.config import DictAction
-
 from litehrnet_mm.analysis.dumps import read_dump
 from litehrnet_mm.analysis.keypoints import analyse, coco_metric
 from litehrnet_mm.analysis.report import as_text, write_report
 from litehrnet_mm.cli import UserError, run_tool
+from litehrnet_mm.engine.options import Settings
 from litehrnet_mm.engine.preflight import check_data, data_errors, load_config
 
 
@@ -43,7 +42,7 @@ def parse_args() -> argparse.Namespace:
     add(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=Settings,
         default={},
         metavar='KEY=VALUE',
         help='settings that override the config: those that the test was given',

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-import torch
 from mmengine.config import Config
 
 from litehrnet_mm.cli import UserError, run_tool
@@ -49,8 +48,6 @@ def apply_training(cfg: Config, args: argparse.Namespace) -> None:
         kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
         if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
             raise UserError(f'--amp does not go with optim_wrapper.type={kind}')
-        if not torch.cuda.is_available():
-            raise UserError('--amp needs a GPU, and PyTorch finds none')
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
     if args.auto_scale_lr:

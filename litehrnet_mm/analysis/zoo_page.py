@@ -24,7 +24,7 @@ Parameters and multiply-accumulates (MACs) are those of the whole network, head
 included, for one image, as `tools/complexity.py CONFIG` counts them; see
 [complexity.md](complexity.md). Accuracy is that of the source in its row. A dagger
 ({DAGGER}) marks numbers quoted from memory of the paper and not read again. Where a row
-has no accuracy, nobody has published any.
+has no accuracy, we know of no published one.
 """
 
 LOADING = """\

@@ -40,6 +40,8 @@ def file_kind(path: str | Path) -> str:
         UserError: If there is no such file or it cannot be read.
     """
     path = Path(path)
+    if path.is_dir():
+        raise UserError(f'checkpoint {path} is a folder: give a file')
     if not path.is_file():
         raise UserError(f'checkpoint not found: {path}')
     start = _first_bytes(path)
@@ -134,7 +136,8 @@ def _describe_refusal(path: Path, text: str) -> str:
     reason = REASON.search(text)
     if reason and reason[1].startswith('Can only'):
         return f'checkpoint {path} refused: {reason[1]}'
-    reason_text = f' ({reason[1].strip()})' if reason else ''
+    said = reason[1].strip() if reason else ''
+    reason_text = f' ({said})' if said else ''
     return f'checkpoint {path} is damaged or not a PyTorch file{reason_text}'
 
 

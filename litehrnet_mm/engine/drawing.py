@@ -159,6 +159,8 @@ class DrawPosesHook(Hook):
             if self.show:
                 rgb = picture[..., ::-1]
                 runner.visualizer.show(rgb, Path(path).name, self.wait_time)
+        if self.out_dir:
+            runner.logger.info(f'{len(chosen)} pictures in {self.out_dir / folder}')
 
     def _compare(
         self,

@@ -7,13 +7,17 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.device import get_device
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner, find_latest_checkpoint
 from torch import nn
 
 from litehrnet_mm.checkpoints.compare import check_fits
 from litehrnet_mm.checkpoints.files import is_local, read_checkpoint
+from litehrnet_mm.checkpoints.keys import current_keys
+from litehrnet_mm.checkpoints.targets import recognise
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.engine.keypoint_check import check_keypoints
 from litehrnet_mm.engine.loading import CurrentKeysHook
 from litehrnet_mm.engine.preflight import check_data, data_errors
 
@@ -51,7 +55,10 @@ def train(cfg: Config) -> None:
             unusable.
     """
     validates = cfg.get('val_cfg') is not None
-    check_data(cfg, ('train', 'val') if validates else ('train',))
+    splits = ('train', 'val') if validates else ('train',)
+    _check_amp(cfg)
+    check_data(cfg, splits)
+    check_keypoints(cfg, splits)
     source, checkpoint = _read_start(cfg)
     _check_pretrained(cfg.model)
     with data_errors(cfg):
@@ -78,15 +85,34 @@ def test(cfg: Config, allow_partial: bool, list_all: bool) -> None:
     source = cfg.load_from
     checkpoint = read_checkpoint(source) if is_local(source) else None
     check_data(cfg, ('test',))
+    check_keypoints(cfg, ('test',))
     _check_pretrained(cfg.model)
     with data_errors(cfg):
         runner = build_runner(cfg)
         if checkpoint is not None:
-            hint = '--allow-partial evaluates it all the same'
+            hint = _hint(checkpoint, source)
             model = _bare_model(runner)
             check_fits(source, checkpoint, model, allow_partial, list_all, hint)
             runner.register_hook(CurrentKeysHook())
         runner.test()
+
+
+def _hint(checkpoint: dict[str, Any], source: str) -> str:
+    """The way out if a checkpoint does not fit: its own net, if it is one of ours."""
+    weights = current_keys(checkpoint['state_dict'], source)
+    target = recognise(weights)
+    if not target.differences(weights):
+        return f'it is one of {target.name}'
+    return '--allow-partial evaluates it all the same'
+
+
+def _check_amp(cfg: Config) -> None:
+    """MMEngine has mixed precision for accelerators only, and says so too late."""
+    if cfg.optim_wrapper.get('type') == 'AmpOptimWrapper' and get_device() == 'cpu':
+        raise UserError(
+            'mixed precision (optim_wrapper.type=AmpOptimWrapper, --amp) needs a GPU, '
+            'and PyTorch finds none'
+        )
 
 
 def _check_pretrained(node: object) -> None:

@@ -12,6 +12,17 @@ from mmengine.config import Config, DictAction
 from litehrnet_mm.cli import UserError
 
 
+class Settings(DictAction):
+    """MMEngine's reading of ``KEY=VALUE``, with a usage error for what is none."""
+
+    def __call__(self, parser, namespace, values, option_string=None) -> None:
+        """Read the values."""
+        for value in values:
+            if '=' not in value.lstrip('='):
+                parser.error(f'{option_string}: expected KEY=VALUE, got {value!r}')
+        super().__call__(parser, namespace, values, option_string)
+
+
 def make_parser(description: str) -> argparse.ArgumentParser:
     """A parser with the options that training and testing have in common."""
     parser = argparse.ArgumentParser(
@@ -27,7 +38,7 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=Settings,
         default={},
         metavar='KEY=VALUE',
         help='settings that override the config, e.g. train_dataloader.batch_size=32 '

@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 import json
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
 from mmengine.config import Config, ConfigDict
-from mmengine.logging import print_log
 
 from litehrnet_mm.checkpoints.files import is_local
 from litehrnet_mm.cli import UserError
@@ -27,6 +28,9 @@ FILES = {
 POSE_IMAGE = re.compile(r'`([^`]*)` occurs when loading `([^`]*)`')
 # MMSegmentation's loader, through mmcv: an assertion, or the system's own words.
 SEG_IMAGE = re.compile(r'failed to load image: (\S+)')
+# What readers of annotations raise when they do not find what they look for.
+FORMAT_ERRORS = (AssertionError, AttributeError, IndexError, KeyError, TypeError)
+FORMAT_ERRORS += (ValueError,)
 NO_SUCH_FILE = re.compile(r"No such file or directory: '([^']*)'")
 
 
@@ -45,7 +49,7 @@ def load_config(path: str, options: dict[str, Any]) -> Config:
         raise UserError(f'config {path} cannot be read: {one_line(error)}') from error
     for key in options:
         if not _has_key(cfg, key):
-            print_log(f'--cfg-options {key} is new: {path} has no such setting')
+            print(f'warning: {_describe_new(cfg, key)} in {path}', file=sys.stderr)
     try:
         cfg.merge_from_dict(options)
     except Exception as error:
@@ -63,6 +67,28 @@ def _suggest_config(path: str) -> str:
     candidates = [str(p) for p in Path('configs').rglob('*.py')]
     close = difflib.get_close_matches(path, candidates, n=1)
     return f' (did you mean {close[0]}?)' if close else ''
+
+
+def _describe_new(cfg: Config, key: str) -> str:
+    """What to say of an option that the config does not have: new, or mistyped."""
+    known = _dotted_keys(cfg._cfg_dict)
+    close = difflib.get_close_matches(key, known, n=1, cutoff=0.75)
+    hint = f' (did you mean {close[0]}?)' if close else ''
+    return f'--cfg-options {key} is new: there is no such setting{hint}'
+
+
+def _dotted_keys(node: Any, prefix: str = '') -> list[str]:
+    if isinstance(node, dict):
+        items = node.items()
+    elif isinstance(node, (list, tuple)):
+        items = enumerate(node)
+    else:
+        return []
+    keys = []
+    for name, child in items:
+        key = f'{prefix}{name}'
+        keys += [key, *_dotted_keys(child, f'{key}.')]
+    return keys
 
 
 def _has_key(cfg: Any, dotted: str) -> bool:
@@ -156,14 +182,24 @@ def data_errors(cfg: Config) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:  # of any kind: decoders and loaders have their own
-        line = _describe_data_error(cfg, str(error))
+        line = _describe_download(error) or _describe_data_error(cfg, error)
         if line is None:
             raise
         raise UserError(line) from error
 
 
-def _describe_data_error(cfg: Config, text: str) -> str | None:
+def _describe_download(error: Exception) -> str | None:
+    if not isinstance(error, URLError):
+        return None
+    return (
+        f'weights to start from could not be fetched: {error.reason}; '
+        'model.backbone.init_cfg=None by --cfg-options starts without them'
+    )
+
+
+def _describe_data_error(cfg: Config, error: Exception) -> str | None:
     # Errors of a data loader's worker carry a traceback before the message.
+    text = str(error)
     paths = [
         (key, path)
         for split in ('train', 'val', 'test')
@@ -177,6 +213,8 @@ def _describe_data_error(cfg: Config, text: str) -> str | None:
         return f'image cannot be read: {pose[2]} ({" ".join(pose[1].split())})'
     if seg:
         return f'image cannot be read: {seg[1]}'
+    if not isinstance(error, FORMAT_ERRORS):
+        return None
     for key, path in paths:
         if key == 'ann_file' and path.suffix == '.json' and path.is_file():
             fault = _annotation_fault(path)
@@ -191,7 +229,11 @@ def _annotation_fault(path: Path) -> str | None:
         content = json.loads(path.read_bytes())
     except ValueError as error:
         return f'is not valid JSON: {error}'
-    for key in ('images', 'annotations', 'categories'):
+    # The image_info files of test sets have no annotations, and need none.
+    needed = ('images', 'categories')
+    if not path.name.startswith('image_info'):
+        needed += ('annotations',)
+    for key in needed:
         if not isinstance(content, dict) or not content.get(key):
             return f"is not in COCO's format: it has no '{key}'"
     return None

@@ -16,6 +16,7 @@ from mmpose.evaluation.metrics import CocoMetric
 
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.registry import METRICS
+from litehrnet_mm.visualization import make_folder
 
 NUM_VALUES = 3 * 17
 
@@ -37,7 +38,8 @@ class CocoSubmission(CocoMetric):
         **kwargs: Those of ``CocoMetric``, such as ``nms_thr``.
 
     Raises:
-        UserError: If ``method`` has other characters, or a result breaks the schema.
+        UserError: If ``method`` has other characters, ``out_dir`` cannot be made, or a
+            result breaks the schema.
     """
 
     default_prefix = 'coco'
@@ -55,6 +57,7 @@ class CocoSubmission(CocoMetric):
                 'test_evaluator.method may have letters, digits, "-" and "." only, '
                 f'got {method!r}'
             )
+        make_folder(Path(out_dir))  # before the test, not after it
         self.path = Path(out_dir) / f'person_keypoints_{testset}_{method}_results.json'
         super().__init__(
             ann_file, format_only=True, outfile_prefix=str(self.path), **kwargs
@@ -83,7 +86,6 @@ class CocoSubmission(CocoMetric):
         ]
         check_results(results, self.coco.getImgIds())
         path = Path(outfile_prefix)
-        path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix('.part')
         partial.write_text(json.dumps(results), encoding='utf-8')
         os.replace(partial, path)

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from urllib.error import URLError
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from running import CONFIG, LITE_CONFIG, TRAINING, assert_one_line, on
 
 from litehrnet_mm.checkpoints.files import read_checkpoint
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.engine.preflight import data_errors, load_config
 
 
 def test_a_checkpoint_of_weights_alone_cannot_be_resumed(
@@ -167,11 +169,29 @@ def test_wrong_options(call_tool, tinypose, args, words, monkeypatch):
     assert_one_line(call_tool('test.py', CONFIG, tinypose, *args), *words)
 
 
-def test_an_option_that_the_config_does_not_know_is_said(call_tool, tinypose, tmp_path):
+@pytest.mark.parametrize(
+    ('option', 'suggestion'),
+    [
+        ('modle.x=1', ''),
+        ('model.test_cfg.fliptest=1', '(did you mean model.test_cfg.flip_test?)'),
+    ],
+)
+def test_an_option_that_the_config_does_not_know_is_said(
+    call_tool, tmp_path, option, suggestion
+):
     done = call_tool(
-        'test.py', CONFIG, tmp_path / 'absent.pth', '--cfg-options', 'modle.x=1'
+        'test.py', CONFIG, tmp_path / 'absent.pth', '--cfg-options', option
     )
-    assert '--cfg-options modle.x is new' in done.stdout + done.stderr
+    (line,) = [x for x in done.stderr.splitlines() if x.startswith('warning: --cfg')]
+    assert f'{option.split("=")[0]} is new' in line
+    assert suggestion in line
+
+
+def test_an_option_without_a_value_is_a_usage_error(call_tool, tinypose):
+    done = call_tool('test.py', CONFIG, tinypose, '--cfg-options', 'model.test_cfg')
+    assert done.returncode == 2
+    assert "expected KEY=VALUE, got 'model.test_cfg'" in done.stderr
+    assert 'Traceback' not in done.stderr
 
 
 def test_a_work_folder_that_cannot_be_made(call_tool, tinypose, tmp_path, coco):
@@ -204,3 +224,21 @@ def test_a_checkpoint_cut_anywhere_is_refused(tmp_path, zipped):
         with pytest.raises(UserError, match=r'cut\.pth') as refused:
             read_checkpoint(path)
         assert '\n' not in str(refused.value)
+
+
+def test_a_folder_is_no_checkpoint(call_tool, tmp_path):
+    assert_one_line(call_tool('test.py', CONFIG, tmp_path), tmp_path, 'is a folder')
+
+
+def test_weights_of_another_net_are_told_apart(call_tool, tinypose, tmp_path, coco):
+    done = call_tool(
+        'test.py', LITE_CONFIG, tinypose, '--work-dir', tmp_path, '--cfg-options',
+        *on(coco, 'test'),
+    )  # fmt: skip
+    assert_one_line(done, tinypose, 'does not fit', 'of wider-naive-litehrnet-18')
+
+
+def test_weights_that_cannot_be_fetched(repository):
+    cfg = load_config(str(repository / CONFIG), {})
+    with pytest.raises(UserError, match=r'no route.*init_cfg=None'), data_errors(cfg):
+        raise URLError('no route')

@@ -1,0 +1,85 @@
+"""Keypoints that a user declared, with every slip said before the run."""
+
+import copy
+import json
+
+import pytest
+from mmengine.config import Config
+
+from litehrnet_mm.cli import UserError
+from litehrnet_mm.engine.keypoint_check import check_keypoints
+
+TEMPLATE = 'configs/pose/custom/td-hm_litehrnet-18_8xb64-70e_custom-256x192.py'
+
+
+@pytest.fixture
+def cfg(repository, tmp_path, monkeypatch) -> Config:
+    """The template on an empty data set of five keypoints."""
+    monkeypatch.setenv('CUSTOM_ROOT', str(tmp_path))
+    folder = tmp_path / 'annotations'
+    folder.mkdir()
+    annotation = dict(id=7, keypoints=[0] * 15)
+    for split in ('train', 'val'):
+        content = json.dumps(dict(annotations=[annotation, dict(id=8)]))
+        (folder / f'{split}.json').write_text(content)
+    return Config.fromfile(repository / TEMPLATE)
+
+
+def test_the_template_is_right(cfg):
+    check_keypoints(cfg, ('train', 'val', 'test'))
+
+
+SLIPS = {
+    "left_eye swaps with 'right_ey', which does not": lambda info: info[
+        'keypoint_info'
+    ][1].update(swap='right_ey'),
+    "nose swaps with 'left_eye', which does not": lambda info: info['keypoint_info'][
+        0
+    ].update(swap='left_eye'),
+    'two keypoints of one name': lambda info: info['keypoint_info'][3].update(
+        name='left_eye'
+    ),
+    'right_ear has the id 9, not 4': lambda info: info['keypoint_info'][4].update(id=9),
+    'numbered from 0 to 3': lambda info: info['keypoint_info'].pop(2),
+    "a line to 'chin'": lambda info: info['skeleton_info'][0].update(
+        link=('nose', 'chin')
+    ),
+    'sigmas has 4 values for 5 keypoints': lambda info: info['sigmas'].pop(),
+    'joint_weights has 6 values for 5': lambda info: info['joint_weights'].append(1.0),
+}
+
+
+@pytest.mark.parametrize('words', SLIPS)
+@pytest.mark.parametrize('split', ['train', 'val', 'test'])
+def test_slips_in_the_declaration(cfg, words, split):
+    dataset = cfg[f'{split}_dataloader'].dataset
+    info = copy.deepcopy(dataset.metainfo.to_dict())
+    SLIPS[words](info)
+    dataset.metainfo = info
+    where = f'{split}_dataloader.dataset.metainfo'
+    with pytest.raises(UserError, match=f'{where}: .*{words}'):
+        check_keypoints(cfg, (split,))
+
+
+def test_another_number_of_keypoints_in_the_head(cfg):
+    cfg.model.head.out_channels = 17
+    with pytest.raises(
+        UserError, match=r'5 keypoints, but model\.head\.out_channels=17'
+    ):
+        check_keypoints(cfg, ('train',))
+
+
+def test_another_number_of_keypoints_in_the_annotations(cfg, tmp_path):
+    path = tmp_path / 'annotations/val.json'
+    path.write_text(json.dumps(dict(annotations=[dict(id=7, keypoints=[0] * 51)])))
+    check_keypoints(cfg, ('train',))
+    with pytest.raises(UserError, match=r'val.json: annotation 7 has 51 .* take 15'):
+        check_keypoints(cfg, ('train', 'val'))
+
+
+def test_data_sets_within_others_are_checked(cfg):
+    inner = copy.deepcopy(cfg.train_dataloader.dataset.to_dict())
+    inner['metainfo']['sigmas'] = []
+    cfg.train_dataloader.dataset = dict(type='CombinedDataset', datasets=[inner])
+    with pytest.raises(UserError, match='sigmas has 0 values'):
+        check_keypoints(cfg, ('train',))
