@@ -20,7 +20,8 @@ from litehrnet_mm.cli import UserError
 FORBIDDEN = re.compile(r'GLOBAL (\S+)')
 REASON = re.compile(r'WeightsUnpickler error: *(.+)')
 
-# A pickle of protocol 2 to 4, perhaps in a frame, that begins with a dictionary.
+# A pickle of protocol 2 to 4, perhaps in a frame, that begins with a dictionary; the
+# first array in it follows soon.
 PADDLE = re.compile(
     rb'\x80[\2-\4](\x95.{8})?(\}|ccollections\nOrderedDict\n|\x8c\x0bcollections)',
     re.DOTALL,
@@ -47,7 +48,7 @@ def file_kind(path: str | Path) -> str:
     start = _first_bytes(path)
     if _is_ncnn_graph(start) or _is_ncnn_weights(path, start):
         return 'ncnn'
-    return 'paddle' if PADDLE.match(start) else 'pytorch'
+    return 'paddle' if PADDLE.match(start) and b'numpy' in start else 'pytorch'
 
 
 def _is_ncnn_graph(start: bytes) -> bool:
@@ -65,7 +66,7 @@ def _is_ncnn_weights(path: Path, start: bytes) -> bool:
 def _first_bytes(path: Path) -> bytes:
     try:
         with open(path, 'rb') as handle:
-            return handle.read(64)
+            return handle.read(1024)
     except OSError as error:
         raise UserError(f'{path}: cannot be read: {error.strerror}') from error
 
