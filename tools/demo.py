@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -27,7 +28,8 @@ With COCO in data/coco (annotations/, train2017/, val2017/), the same on real pe
 def run(title: str, *command: str) -> None:
     """Show a command and run it; its output stays visible."""
     print(f'\n== {title}\n$ python {shlex.join(command)}', flush=True)
-    status = subprocess.run([sys.executable, *command]).returncode
+    env = {**os.environ, 'SYNTHETIC_ROOT': str(DATA)}
+    status = subprocess.run([sys.executable, *command], env=env).returncode
     if status:
         raise UserError(f'the demo stopped: python {command[0]} ended with {status}')
 
