@@ -34,7 +34,7 @@ from litehrnet_mm.datasets.streets.view import SAMPLES, Camera, Light, View
 TOOL = Path(__file__).parents[2] / 'tools' / 'make_synthetic.py'
 SCENES, SEED, SIZE = 5, 3, (128, 64)
 NAME = 'synthetic3_000000_000019'
-GOLDEN = '51f42571bfc58c38717956426ee57ed5c6ee2217cf4954c7602aee38b84a3d30'
+GOLDEN = '034ed72b3c573510c30c41012b20dc5f002bb04020d8717574e647d1336112e2'
 """SHA-256 of the pixels and labels of scene 0 of seed 0 at 128 by 64."""
 
 SUN = Light(np.array([0.6, 0.64, -0.48]), strength=0.4, ambient=0.6)
@@ -380,6 +380,7 @@ def test_tool_writes_the_same_set_and_a_contact_sheet(
         (('--seed', '-1'), 'seed must not be negative'),
         (('--size', '320', '10'), '64 to 2048'),
         (('--size', '33333', '320'), '64 to 2048'),
+        (('--size', '2048', '2048'), '2048 x 1024'),
         (('--workers', '0'), 'workers must be at least 1'),
         (('--contact-sheet', 'sheet.gif'), 'must end in .png or .jpg'),
     ],

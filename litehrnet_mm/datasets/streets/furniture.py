@@ -16,7 +16,7 @@ RED, YELLOW = np.array([40, 35, 200.0]), np.array([30, 200, 235.0])
 BLUE, WHITE = np.array([175, 90, 30.0]), np.array([235, 235, 235.0])
 GREEN, BLACK = np.array([90, 200, 60.0]), np.array([28, 28, 28.0])
 
-FARTHEST = 16.0
+FARTHEST = 14.0
 """Metres; poles beyond would be a pixel wide."""
 
 
@@ -36,7 +36,7 @@ def draw_furniture(site: Site, layout: Layout) -> None:
                     draw_light(site, foot, -sign)
                 else:
                     draw_sign(site, foot)
-            z += site.between(4, 8)
+            z += site.between(3, 6)
 
 
 def _metal(site: Site) -> Paint:
@@ -53,12 +53,12 @@ def draw_lamp(site: Site, foot: np.ndarray, towards: int) -> None:
     """Draw a lamp post whose arm reaches over the road."""
     view, label = site.view, IDS['pole']
     paint, height = _metal(site), site.between(4.5, 8)
-    radius = site.between(0.13, 0.2)
+    radius = site.between(0.16, 0.24)
     top = foot + UP * height
     rod(view, foot, foot + UP * 0.9, radius * 1.5, label, paint)
     rod(view, foot, top, radius, label, paint)
     end = top + EAST * (towards * site.between(0.8, 2)) + UP * 0.3
-    rod(view, top, end, radius * 0.8, label, paint)
+    rod(view, top, end, radius, label, paint)
     rod(view, end, end + EAST * (towards * 0.6), 0.13, label, site.plain(WHITE * 0.8))
     if site.chance(0.35):
         draw_plate(site, foot + UP * site.between(2.0, 2.6))
@@ -71,13 +71,13 @@ def draw_light(site: Site, foot: np.ndarray, towards: int) -> None:
     height, lit = site.between(2.3, 3.0), int(site.rng.integers(3))
     tall = site.between(1.2, 1.6)
     top = height + tall
-    rod(view, foot, foot + UP * top, site.between(0.11, 0.16), IDS['pole'], paint)
+    rod(view, foot, foot + UP * top, site.between(0.14, 0.19), IDS['pole'], paint)
     _draw_signal(site, foot + UP * height, tall, lit)
     if site.chance(0.4):
         top += site.between(1.3, 2.0)
         reach = EAST * (towards * site.between(1.5, 3.2))
-        rod(view, foot, foot + UP * top, 0.11, IDS['pole'], paint)
-        rod(view, foot + UP * top, foot + UP * top + reach, 0.08, IDS['pole'], paint)
+        rod(view, foot, foot + UP * top, 0.15, IDS['pole'], paint)
+        rod(view, foot + UP * top, foot + UP * top + reach, 0.14, IDS['pole'], paint)
         _draw_signal(site, foot + UP * (top - tall + 0.1) + reach, tall, lit)
     site.shade(Frame(foot * [1, 0, 1]).footprint(0.3, 0.3), top)
 

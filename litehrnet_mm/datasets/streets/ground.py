@@ -60,10 +60,10 @@ def sample_layout(rng: np.random.Generator) -> Layout:
         start = rng.uniform(10, 24)
         crossing = (start, start + rng.uniform(7, 11))
     return Layout(
-        left=-rng.uniform(3.6, 6.0),
-        right=rng.uniform(2.6, 4.6),
-        walks=tuple(rng.uniform(1.6, 3.4, 2).tolist()),
-        verges=tuple((rng.uniform(2.5, 6, 2) * (rng.random(2) < 0.6)).tolist()),
+        left=-rng.uniform(3.4, 5.4),
+        right=rng.uniform(2.3, 3.8),
+        walks=tuple(rng.uniform(2.2, 4.0, 2).tolist()),
+        verges=tuple((rng.uniform(5, 12, 2) * (rng.random(2) < 0.5)).tolist()),
         crossing=crossing,
     )
 

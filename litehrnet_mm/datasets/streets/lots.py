@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from litehrnet_mm.datasets.background import muted
@@ -19,48 +21,36 @@ from litehrnet_mm.datasets.streets.surfaces import (
 )
 from litehrnet_mm.datasets.streets.view import Paint
 
+DETAILED = 30.0
+"""Metres; what is farther has fewer parts."""
+
 
 def draw_lots(site: Site, layout: Layout) -> None:
     """Draw both sides of the street, and what closes it off in the distance."""
     fences = []
     for sign in (-1, 1):
         for near, far in layout.stretches(-6.0):
-            _, walk, lots = layout.side(sign)
-            fences += _draw_side(site, lots, sign, near, far)
-            if site.chance(0.3):  # along the sidewalk
-                fences.append((walk + 0.05, sign, near, min(far - near, 30.0)))
+            x = layout.side(sign)[2]
+            kind = site.between(0, 1)
+            if kind < 0.27:
+                draw_wall(site, x, sign, near, far - near)
+            elif kind < 0.64:
+                fences.append((x, sign, near, far - near))
+            _draw_row(site, x + (2 if kind < 0.64 else 0), sign, near, far)
     _draw_end(site)
     for x, sign, near, length in fences:  # last, since one can look through them
         draw_fence(site, x, sign, near, length)
 
 
-def _draw_side(site: Site, x: float, sign: int, near: float, far: float) -> list:
-    """Draw lot after lot; returns the fences that are still to be drawn."""
-    fences = []
+def _draw_row(site: Site, x: float, sign: int, near: float, far: float) -> None:
+    """Draw houses and gardens along the street."""
     while near < far - 2:
-        kind = site.between(0, 1)
         length = min(site.between(14, 30), far - near)
-        if kind < 0.34:
+        if site.chance(0.5):
             draw_house(site, x, sign, near, length)
-        elif kind < 0.58:
-            draw_wall(site, x, sign, near, length)
-            draw_behind(site, x + 2, sign, near, length)
-        elif kind < 0.84:
-            fences.append((x, sign, near, length))
-            draw_behind(site, x + 2, sign, near, length)
         else:
             draw_green(site, x + 0.5, sign, near, length)
         near += length
-    return fences
-
-
-def draw_behind(site: Site, x: float, sign: int, near: float, length: float) -> None:
-    """Draw something farther from the street."""
-    kind = site.between(0, 1)
-    if kind < 0.4:
-        draw_house(site, x + site.between(2, 8), sign, near, length)
-    elif kind < 0.75:
-        draw_green(site, x, sign, near, length)
 
 
 def draw_house(site: Site, x: float, sign: int, near: float, length: float) -> None:
@@ -81,7 +71,7 @@ def draw_house(site: Site, x: float, sign: int, near: float, length: float) -> N
 
 def _front(site: Site, storeys: int, storey: float, length: float) -> Paint:
     rng = site.rng
-    wall = site.masonry(bricks=0.2)
+    wall = site.masonry(bricks=0.15)
     across = site.between(1.7, 3.2)
     size = across * site.between(0.35, 0.75), storey * site.between(0.4, 0.62)
     glass = np.array([105, 90, 80]) * site.between(0.45, 1.4)
@@ -122,8 +112,8 @@ def _draw_roof(site: Site, frame: Frame, half, height: float, gable: Paint) -> N
 
 def draw_wall(site: Site, x: float, sign: int, near: float, length: float) -> None:
     """Draw a wall without windows."""
-    height, thick = site.between(2.0, 3.6), 0.35
-    paint, tint = site.masonry(bricks=0.7), muted(site.rng)
+    height, thick = site.between(2.0, 3.2), 0.35
+    paint, tint = site.masonry(bricks=0.8), muted(site.rng)
     frame = Frame(np.array([sign * (x + thick / 2), 0, near + length / 2]))
     half = thick / 2, length / 2
     low, high = (-half[0], 0, -half[1]), (half[0], height, half[1])
@@ -137,13 +127,13 @@ def draw_wall(site: Site, x: float, sign: int, near: float, length: float) -> No
 def draw_fence(site: Site, x: float, sign: int, near: float, length: float) -> None:
     """Draw a fence: boards, bars or wire between posts."""
     view, label = site.view, IDS['fence']
-    height = site.between(1.5, 2.4)
+    height = site.between(1.8, 2.6)
     tint = site.typical((150, 105, 65), (190, 150, 105), (225, 220, 210))
     paint = site.plain(tint * site.between(0.7, 1.1), 0.15, 0.3)
     corner = np.array([sign * x, 0, near])
     size = (length, height)
     kind = site.between(0, 1)
-    if kind < 0.55:
+    if kind < 0.6:
         boards = Blocks(paint, tint * 0.3, (site.between(0.12, 0.3), 9.0), 0.03)
         view.patch(corner, NORTH, UP, size, boards, label)
     else:
@@ -157,18 +147,21 @@ def draw_fence(site: Site, x: float, sign: int, near: float, length: float) -> N
     site.shade([*flat, flat[1] + 0.05, flat[0] + 0.05], height * 0.8)
 
 
+@dataclass(frozen=True)
 class Bars:
     """How opaque a fence is: bars or wire with something to see between them.
 
-    Args:
+    Attributes:
         pitch: From one bar to the next, in metres.
         width: Of a bar.
         height: Of the fence.
         wire: Whether there are as many level bars.
     """
 
-    def __init__(self, pitch: float, width: float, height: float, wire: bool) -> None:
-        self.pitch, self.width, self.height, self.wire = pitch, width, height, wire
+    pitch: float
+    width: float
+    height: float
+    wire: bool
 
     def __call__(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
         """Opacity at positions."""
@@ -176,7 +169,7 @@ class Bars:
         bar |= (v > self.height - 0.1) | (np.abs(v - 0.2) < 0.05)
         if self.wire:
             bar |= v % self.pitch < self.width * 0.6
-        return np.where(bar, 1.0, 0.4)
+        return np.where(bar, 1.0, 0.6)
 
 
 def sample_green(site: Site) -> np.ndarray:
@@ -207,7 +200,7 @@ def draw_hedge(site: Site, x: float, sign: int, near: float, length: float) -> N
     frame = Frame(np.array([sign * (x + 0.5), 0, near + length / 2]))
     low, high = (-0.5, 0, -length / 2), (0.5, height, length / 2)
     box(site.view, frame, low, high, IDS['vegetation'], paint)
-    for z in np.arange(near, near + length, 0.6):
+    for z in np.arange(near, min(near + length, DETAILED), 0.6):
         top = np.array([sign * (x + 0.4), height - 0.05, z])
         radii = site.between(0.35, 0.6), site.between(0.15, 0.4)
         ball(site.view, top, radii, IDS['vegetation'], paint, 0.6, site.noise, 0.4)
@@ -225,7 +218,8 @@ def draw_tree(site: Site, foot: np.ndarray, bush: bool = False) -> None:
         top = foot + UP * (stem + 0.5 * size)
         rod(view, foot, top, site.between(0.12, 0.22), label, bark)
     base = foot + UP * (stem + 0.5 * size)
-    for _ in range(4 if bush else 7):
+    near = foot[2] < DETAILED
+    for _ in range(4 if bush or not near else 7):
         offset = site.rng.uniform(-0.75, 0.75, 3) * size * np.array([1, 0.8, 0.6])
         radius = size * site.between(0.55, 0.85)
         tint = green * site.between(0.75, 1.2)

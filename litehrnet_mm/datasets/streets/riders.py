@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from litehrnet_mm.datasets.clothes import Look, neutral, sample_look, vivid
+from litehrnet_mm.datasets.clothes import Look, sample_look
 from litehrnet_mm.datasets.figure import render_figure
 from litehrnet_mm.datasets.poses import sample_build, sample_pose
 from litehrnet_mm.datasets.skeleton import KEYPOINTS, Arm, Leg, Pose
@@ -74,7 +74,7 @@ def _draw_figure(
 
 def _dressed_to_ride(site: Site, look: Look) -> Look:
     """Mostly a helmet and a jacket that drivers see from afar."""
-    if site.chance(0.3):
+    if site.chance(0.15):
         return look
     top = site.typical((245, 225, 40), (255, 150, 30), (190, 235, 50))
     return replace(
@@ -98,7 +98,7 @@ def _riding(site: Site, heading: float, sporty: bool) -> Pose:
 def draw_bicycle(site: Site, frame: Frame, ridden: bool) -> None:
     """Draw a bicycle, with or without its rider."""
     view, label = site.view, IDS['bicycle']
-    tint = vivid(site.rng) if site.chance(0.6) else neutral(site.rng)
+    tint = site.typical((250, 130, 20), (60, 190, 70), (240, 240, 235))
     paint, tyre = site.plain(tint, 0.05), site.plain(DARK, 0.1)
     radius, base = 0.35, 0.54
     rear, front = frame.at(0, radius, -base), frame.at(0, radius, base)
@@ -111,11 +111,11 @@ def draw_bicycle(site: Site, frame: Frame, ridden: bool) -> None:
         _draw_figure(site, pose, stature, hips, IDS['rider'], at_hips=True)
     plane = frame.forward, UP
     for hub in (rear, front):
-        disc(view, hub, plane, radius, label, tyre, alpha=0.75)
-        hoop(view, hub, plane, radius, 0.05, label, tyre)
+        disc(view, hub, plane, radius, label, tyre, alpha=0.85)
+        hoop(view, hub, plane, radius, 0.06, label, tyre)
     tubes = ((rear, crank), (crank, head), (crank, saddle), (rear, saddle))
     for start, end in (*tubes, (saddle, head), (head, front), (head, bar)):
-        rod(view, start, end, 0.045, label, paint)
+        rod(view, start, end, 0.06, label, paint)
     seat = frame.at(0, 0.96, -0.38), frame.at(0, 0.96, -0.1)
     rod(view, *seat, 0.07, label, tyre)
     rod(view, frame.at(-0.3, 1.1, 0.28), frame.at(0.3, 1.1, 0.28), 0.03, label, tyre)

@@ -57,9 +57,9 @@ def render_street(
     rng = np.random.default_rng([seed, index])
     camera = Camera(
         focal=rng.uniform(0.9, 1.15),
-        height=rng.uniform(1.5, 2.4),
+        height=rng.uniform(1.5, 2.0),
         yaw=rng.uniform(-9, 9),
-        pitch=rng.uniform(0, 5),
+        pitch=rng.uniform(-1, 3),
         roll=rng.uniform(-1.5, 1.5),
     )
     view = View(*size, camera, _sample_light(rng))
@@ -89,25 +89,20 @@ def _sample_light(rng: Rng) -> Light:
 def _draw_sky(site: Site) -> np.ndarray:
     """Draw the sky, with clouds; returns the colour of the haze, BGR."""
     view, rng = site.view, site.rng
-    height, width = view.depth.shape
-    x = (np.arange(width) + 0.5 - view.centre[0]) / view.focal
-    y = (np.arange(height)[:, None] + 0.5 - view.centre[1]) / view.focal
-    rays = [
-        view.axes[2][k] + view.axes[0][k] * x + view.axes[1][k] * y for k in range(3)
-    ]
-    rise = np.maximum(rays[1], 0.0) + 0.12
-    grey = rng.uniform(170, 235)
-    horizon = np.clip(grey + rng.normal(0, 6, 3), 150, 245)
+    horizon = np.clip(rng.uniform(170, 235) + rng.normal(0, 6, 3), 150, 245)
     zenith = horizon * rng.uniform(0.75, 0.95)
     if not view.light.overcast:
         zenith = np.array([215, 160, 105]) * rng.uniform(0.75, 1.1)
-    mix = np.minimum((rise - 0.12) * 1.8, 1.0)[..., None]
-    colour = horizon + (zenith - horizon) * mix
+    cloud = rng.uniform(0.8, 1.05) * np.array([240, 240, 240])
+    east, up, north = view.rays()
+    above = up > -0.03  # below, the ground hides it
+    rise = np.maximum(up[above], 0.0) + 0.12
     # Clouds lie in a plane high above, so they shrink towards the horizon.
-    cloud = site.noise.smooth((rays[0] / rise).ravel(), (rays[2] / rise).ravel(), 2.5)
-    cover = np.clip(cloud + rng.uniform(-0.4, 0.35), 0, 1).reshape(height, width, 1)
-    light = rng.uniform(0.8, 1.05) * np.array([240, 240, 240])
-    view.colour[:] = colour + (light - colour) * (0.9 * cover)
+    cover = site.noise.smooth(east[above] / rise, north[above] / rise, 2.5)
+    cover = 0.9 * np.clip(cover + rng.uniform(-0.4, 0.35), 0, 1)[:, None]
+    clear = horizon + (zenith - horizon) * np.minimum((rise - 0.12) * 1.8, 1)[:, None]
+    view.colour[:] = horizon
+    view.colour[above] = clear + (cloud - clear) * cover
     view.label[:] = IDS['sky']
     return horizon
 
@@ -130,14 +125,20 @@ def _draw_large(site: Site, layout: Layout) -> None:
     """Draw trams, buses and trucks, before smaller things take their space."""
     cars = int(site.rng.integers(2, 4))
     for draw, length, chance in (
-        (partial(draw_train, cars=cars), cars * TRAM_CAR, 0.36),
-        (draw_bus, 11.5, 0.36),
-        (draw_truck, 8.5, 0.4),
+        (partial(_draw_tram, cars=cars), cars * TRAM_CAR, 0.34),
+        (draw_bus, 11.5, 0.34),
+        (draw_truck, 8.5, 0.34),
     ):
         if site.chance(chance):
             for _ in range(12):
                 if _place_large(site, layout, draw, length):
                     break
+
+
+def _draw_tram(site: Site, frame: Frame, cars: int) -> None:
+    if abs(frame.heading) != 90:
+        draw_rails(site, float(frame.origin[0]))
+    draw_train(site, frame, cars)
 
 
 def _place_large(site: Site, layout: Layout, draw, length: float) -> bool:
@@ -153,8 +154,6 @@ def _place_large(site: Site, layout: Layout, draw, length: float) -> bool:
         taken = (1.4, length / 2)
     if not site.claim(x, z, *taken):
         return False
-    if isinstance(draw, partial) and taken[0] < taken[1]:
-        draw_rails(site, x)
     draw(site, Frame(np.array([x, 0.0, z]), heading))
     return True
 
@@ -175,9 +174,9 @@ def _draw_trees(site: Site, layout: Layout) -> None:
 
 def _draw_cars(site: Site, layout: Layout) -> None:
     lanes = _lanes(layout)
-    for _ in range(int(site.rng.integers(1, 5))):
+    for _ in range(int(site.rng.integers(1, 4))):
         lane = lanes[int(site.rng.integers(len(lanes)))]
-        z = site.between(7, 20)
+        z = site.between(7, 16)
         if site.claim(lane.x, z, 1.0, 2.5):
             heading = lane.heading + site.rng.normal(0, 4)
             draw_car(site, Frame(np.array([lane.x, 0.0, z]), heading))
@@ -193,20 +192,24 @@ def _draw_small(site: Site, layout: Layout) -> None:
     for draw, most in ((draw_motorcycle, 2), (draw_bicycle, 2)):
         for _ in range(int(site.rng.integers(0, most + 1))):
             _place_cycle(site, layout, draw)
-    for _ in range(int(site.rng.integers(1, 5))):
+    for _ in range(int(site.rng.integers(2, 6))):
         sign = int(site.rng.choice([-1, 1]))
         kerb, walk, _ = layout.side(sign)
         x, ground = sign * site.between(kerb + 0.3, walk), KERB
         if site.chance(0.4):
             x, ground = site.between(layout.left, layout.right), 0.0
-        z = site.between(6, 11)
+        z = _in_view(x, site.between(4.3, 7.5))
         if site.claim(x, z, 0.3, 0.3):
             draw_person(site, np.array([x, ground, z]))
 
 
+def _in_view(x: float, z: float) -> float:
+    """A distance at which the camera has a position beside the road in view."""
+    return max(z, 2.0 * abs(x))
+
+
 def _place_cycle(site: Site, layout: Layout, draw) -> None:
     ridden = site.chance(0.65)
-    z = site.between(6, 10.5)
     x, ground = site.between(layout.left + 0.5, layout.right - 0.5), 0.0
     if ridden:
         heading = 0.0 if x > -1 else 180.0
@@ -220,6 +223,7 @@ def _place_cycle(site: Site, layout: Layout, draw) -> None:
         x, ground = sign * site.between(kerb - 0.6, walk), KERB
         if abs(x) < kerb:
             ground = 0.0
+    z = _in_view(x, site.between(5.2, 8))
     if site.claim(x, z, 0.6, 0.6):
         draw(site, Frame(np.array([x, ground, z]), heading), ridden)
 

@@ -94,9 +94,13 @@ def read_labels(path: str | os.PathLike) -> np.ndarray:
     Raises:
         UserError: If there is none, or it cannot be read.
     """
-    labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    try:
+        content = np.frombuffer(Path(path).read_bytes(), np.uint8)
+    except OSError as error:
+        raise UserError(f'label map {path} cannot be read: {error.strerror}') from error
+    labels = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size else None
     if labels is None or labels.ndim != 2:
-        raise UserError(f'label map {path} cannot be read as a grey PNG')
+        raise UserError(f'label map {path} cannot be read: it is no grey picture')
     return labels
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from litehrnet_mm.datasets.clothes import vivid
 from litehrnet_mm.datasets.streets.classes import IDS
+from litehrnet_mm.datasets.streets.ground import EAST, NORTH
 from litehrnet_mm.datasets.streets.site import Site
 from litehrnet_mm.datasets.streets.solids import UP, Frame, box, disc, prism, rod
 from litehrnet_mm.datasets.streets.surfaces import Blocks, Boxed, Windows
@@ -294,5 +295,4 @@ def draw_rails(site: Site, x: float) -> None:
     steel = site.plain(np.full(3, site.between(70, 170)), 0.1)
     for offset in (-0.72, 0.72):
         corner = np.array([x + offset - 0.05, 0.004, 0.5])
-        east, north = np.array([1.0, 0, 0]), np.array([0, 0, 1.0])
-        site.view.patch(corner, east, north, (0.1, 90.0), steel, IDS['road'])
+        site.view.patch(corner, EAST, NORTH, (0.1, 90.0), steel, IDS['road'])

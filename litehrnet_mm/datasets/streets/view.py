@@ -108,6 +108,13 @@ class View:
         self.colour = np.zeros((*shape, 3))
         self.sunless, self.below = np.zeros((2, *shape), np.uint8)
 
+    def rays(self) -> list[np.ndarray]:
+        """Components x, y and z of the rays through all samples, (H, W) each."""
+        height, width = self.depth.shape
+        x = (np.arange(width) + 0.5 - self.centre[0]) / self.focal
+        y = (np.arange(height)[:, None] + 0.5 - self.centre[1]) / self.focal
+        return [self._along(axis, x, y) for axis in np.eye(3)]
+
     def project(self, point: np.ndarray) -> np.ndarray:
         """Column, row and distance, shape (3,); whole coordinates are edges."""
         right, down, depth = self.axes @ (point - self.position)

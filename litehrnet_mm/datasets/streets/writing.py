@@ -16,7 +16,7 @@ from litehrnet_mm.datasets.streets.classes import to_train_ids
 from litehrnet_mm.datasets.streets.scene import render_street
 
 SPLITS = ('train', 'val')
-LEAST_SIDE, MOST_SIDE = 64, 2048
+LEAST_SIDE, MOST_SIDE, MOST_PIXELS = 64, 2048, 2048 * 1024
 MOST_IMAGES = 10**6
 FRAME = 19
 """Cityscapes annotates frame 19 of every sequence; a scene is a sequence here."""
@@ -48,7 +48,8 @@ def make_streets(
         images: Number of scenes.
         seed: Number of the set; use different ones for training and validation.
         split: ``train`` or ``val``.
-        size: Width and height of an image in pixels, 64 to 2048 each.
+        size: Width and height of an image in pixels, 64 to 2048 each, together at
+            most those of Cityscapes, for which drawing takes 4 GB of memory.
         workers: Number of processes. With more than one, a script that calls this
             needs the guard ``if __name__ == '__main__'``.
         overwrite: Replace the set of this split and seed; others stay.
@@ -110,6 +111,10 @@ def _check(images: int, seed: int, split: str, size, workers: int) -> None:
         (
             not LEAST_SIDE <= min(size) <= max(size) <= MOST_SIDE,
             f'width and height must be {LEAST_SIDE} to {MOST_SIDE}, not {size}',
+        ),
+        (
+            size[0] * size[1] > MOST_PIXELS,
+            f'an image can have {MOST_PIXELS} pixels (2048 x 1024), not {size}',
         ),
         (workers < 1, f'workers must be at least 1, not {workers}'),
     ):
