@@ -11,6 +11,7 @@ import numpy as np
 from mmengine import fileio
 from mmengine.dist import collect_results, is_main_process
 from mmengine.hooks import Hook
+from mmengine.logging import print_log
 from mmengine.runner import IterBasedTrainLoop, Runner
 from mmengine.structures import BaseDataElement
 from torch.utils.data import DataLoader
@@ -160,7 +161,8 @@ class DrawPosesHook(Hook):
                 rgb = picture[..., ::-1]
                 runner.visualizer.show(rgb, Path(path).name, self.wait_time)
         if self.out_dir:
-            runner.logger.info(f'{len(chosen)} pictures in {self.out_dir / folder}')
+            where = self.out_dir / folder
+            print_log(f'{len(chosen)} pictures in {where}', logger='current')
 
     def _compare(
         self,

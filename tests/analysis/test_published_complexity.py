@@ -16,9 +16,9 @@ from mmengine.config import Config
 from nets import PUBLISHED, mmpose_extra, random_images
 from torch import nn
 
-from litehrnet_mm.analysis.complexity_config import build_model
 from litehrnet_mm.analysis.complexity_paper import PaperRow, paper_rows
 from litehrnet_mm.analysis.zoo import load_zoo
+from litehrnet_mm.engine.building import build_model
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -64,7 +64,7 @@ def official_net(path: str) -> nn.Module:
     if cfg.model.backbone.type == 'litehrnet_mm.LiteHRNet':
         extra = mmpose_extra(*PUBLISHED[cfg.model.backbone.arch])
         cfg.model.backbone = dict(type='mmpose.LiteHRNet', extra=extra)
-    model = build_model(cfg)
+    model = build_model(cfg, path)
     model.train(False)
     return model
 

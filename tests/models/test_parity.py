@@ -18,7 +18,7 @@ from nets import (
 )
 
 from litehrnet_mm.analysis import measure
-from litehrnet_mm.analysis.complexity_config import build_model
+from litehrnet_mm.engine.building import build_model
 from litehrnet_mm.engine.preflight import load_config
 from litehrnet_mm.models import LiteHRNet
 
@@ -113,7 +113,7 @@ def test_parameters_and_macs_are_golden(pair):
 
 def test_small_hrnet_w16_is_mmposes_and_golden(repository):
     name = 'configs/pose/coco/td-hm_small-hrnet-w16_8xb64-210e_coco-256x192.py'
-    net = build_model(load_config(str(repository / name), {})).backbone
+    net = build_model(load_config(str(repository / name), {}), name).backbone
     assert type(net) is HRNet
     found = measure(net, (3, 256, 192))
     assert found.parameters == 1_284_672

@@ -90,7 +90,7 @@ def test_no_weights_to_start_from_are_looked_for(repository):
     name = 'configs/pose/coco/td-hm_mobilenetv2_8xb64-210e_coco-256x192.py'
     cfg = load_config(str(repository / name), {})
     assert cfg.model.backbone.init_cfg.type == 'Pretrained'
-    model = build_model(cfg)
+    model = build_model(cfg, name)
     assert not any(
         'Pretrained' in str(getattr(module, 'init_cfg', ''))
         for module in model.modules()
