@@ -15,7 +15,7 @@ from litehrnet_mm.datasets.streets import write_comparison
 
 DATA = Path('data/synthetic_streets')
 WORK = Path('work_dirs/demo_seg')
-CONFIG = 'configs/seg/synthetic/fcn_litehrnet-18_1xb4-1600_synthetic-128x256.py'
+CONFIG = 'configs/seg/synthetic/fcn_litehrnet-18_1xb4-2000_synthetic-128x256.py'
 CITY_CONFIG = 'configs/seg/cityscapes/fcn_litehrnet-18_4xb4-160k_cityscapes-512x1024.py'
 CITY_COMMANDS = f"""\
 With Cityscapes in data/cityscapes (leftImg8bit/, gtFine/), the same on real streets:
@@ -27,7 +27,7 @@ SHOWN = 4
 
 def make_data() -> None:
     """Make the scenes to train on and those to evaluate on."""
-    for split, images, seed in (('train', 400, 0), ('val', 50, 1)):
+    for split, images, seed in (('train', 800, 0), ('val', 50, 1)):
         numbers = ('--images', str(images), '--seed', str(seed), '--split', split)
         run(
             f'Making {images} synthetic street scenes',

@@ -7,7 +7,7 @@ _base_ = [
 ]
 
 data_root = 'data/synthetic_streets/'
-max_iters = 1600
+max_iters = 2000
 
 # Whole images as they are: in so short a training augmentation would not pay.
 train_pipeline = [
