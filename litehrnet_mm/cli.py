@@ -34,6 +34,12 @@ def run_tool(main: Callable[[], None]) -> NoReturn:
     sys.exit(0)
 
 
+def one_line(error: BaseException) -> str:
+    """The first line of an error's message, or its name where it has none."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
 def progress_bar(items: Iterable[T], total: int, show: bool = True) -> Iterable[T]:
     """Go through ``items`` with a progress bar on standard error.
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.utils import ManagerMixin
 
+from litehrnet_mm.engine.config_file import load_config
 from litehrnet_mm.engine.options import apply_common, make_parser
-from litehrnet_mm.engine.preflight import load_config
 
 CONFIG = 'configs/pose/coco/td-hm_wider-naive-litehrnet-18_8xb64-210e_coco-256x192.py'
 LITE_CONFIG = 'configs/pose/coco/td-hm_litehrnet-18_8xb64-210e_coco-256x192.py'

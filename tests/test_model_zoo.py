@@ -14,7 +14,7 @@ from modelindex.load_model_index import load as load_model_index
 from litehrnet_mm.analysis.complexity_config import measure_config
 from litehrnet_mm.analysis.zoo import Entry, load_zoo
 from litehrnet_mm.analysis.zoo_page import PAGE
-from litehrnet_mm.engine.preflight import load_config
+from litehrnet_mm.engine.config_file import load_config
 
 
 @pytest.fixture(scope='module')

@@ -8,9 +8,9 @@ from pathlib import Path
 from mmengine.config import Config
 
 from litehrnet_mm.cli import UserError, run_tool
+from litehrnet_mm.engine.config_file import load_config
 from litehrnet_mm.engine.launch import test
 from litehrnet_mm.engine.options import apply_common, is_segmentation, make_parser
-from litehrnet_mm.engine.preflight import load_config
 
 
 def parse_args() -> argparse.Namespace:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from mmengine.config import Config
 
 from litehrnet_mm.analysis.complexity import Complexity, measure
-from litehrnet_mm.cli import UserError
+from litehrnet_mm.cli import UserError, one_line
 from litehrnet_mm.engine.building import build_model
+from litehrnet_mm.engine.config_file import load_config
 from litehrnet_mm.engine.options import is_segmentation
-from litehrnet_mm.engine.preflight import load_config, one_line
 
 
 def measure_config(path: str, size: tuple[int, int] | None = None) -> Complexity:

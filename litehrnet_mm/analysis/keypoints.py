@@ -26,8 +26,7 @@ from xtcocotools.coco import COCO
 from xtcocotools.cocoeval import COCOeval
 
 from litehrnet_mm.analysis.matching import Person, match_persons
-from litehrnet_mm.cli import UserError
-from litehrnet_mm.engine.preflight import one_line
+from litehrnet_mm.cli import UserError, one_line
 
 ENDLESS = 1e5
 """What COCO takes as the size that no person reaches, in pixels."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -168,7 +168,7 @@ def check_fits(
     model: nn.Module,
     partly: bool = False,
     list_all: bool = False,
-    hint: str = '',
+    hint: Callable[[Mapping[str, Tensor]], str] | None = None,
 ) -> None:
     """Check that the entries of a checkpoint are those of a model.
 
@@ -182,14 +182,16 @@ def check_fits(
         model: The model it will be loaded into.
         partly: See :func:`report`, as for the others.
         list_all: The same.
-        hint: The same.
+        hint: Finds the way out for the message, from the checkpoint's entries under
+            current names. Called only if there are differences.
 
     Raises:
         UserError: If there are differences, or with ``partly`` if nothing fits.
     """
     weights = current_keys(checkpoint['state_dict'], path)
     differences = compare(weights, model.state_dict(), optional_keys(model))
-    report(path, differences, 'the config', partly, list_all, hint)
+    way_out = hint(weights) if hint and differences else ''
+    report(path, differences, 'the config', partly, list_all, way_out)
 
 
 def report(

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from litehrnet_mm.checkpoints.compare import Differences, compare, optional_keys
 from litehrnet_mm.engine.building import build_model
-from litehrnet_mm.engine.preflight import load_config
+from litehrnet_mm.engine.config_file import load_config
 from litehrnet_mm.models import LiteHRNet
 from litehrnet_mm.models.arch import ARCHS
 

@@ -8,8 +8,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
-from litehrnet_mm.cli import UserError
-from litehrnet_mm.engine.preflight import one_line
+from litehrnet_mm.cli import UserError, one_line
 
 # Weights to start from, under their names in OpenMMLab 2.x and 1.x.
 WEIGHTS = ('init_cfg', 'pretrained')

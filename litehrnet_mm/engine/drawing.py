@@ -105,15 +105,7 @@ class DrawPosesHook(Hook):
         """Keep the predictions of a batch."""
         self.predictions += [to_prediction(sample) for sample in outputs or ()]
 
-    def after_test_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: Any = None,
-        outputs: Sequence[BaseDataElement] | None = None,
-    ) -> None:
-        """Keep the predictions of a batch."""
-        self.after_val_iter(runner, batch_idx, data_batch, outputs)
+    after_test_iter = after_val_iter
 
     def after_val_epoch(
         self, runner: Runner, metrics: dict[str, float] | None = None

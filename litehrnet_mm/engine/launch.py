@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,10 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner, find_latest_checkpoint
-from torch import nn
+from torch import Tensor, nn
 
 from litehrnet_mm.checkpoints.compare import check_fits
 from litehrnet_mm.checkpoints.files import is_local, read_checkpoint
-from litehrnet_mm.checkpoints.keys import current_keys
 from litehrnet_mm.checkpoints.targets import recognise
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.engine.keypoint_check import check_keypoints
@@ -90,16 +90,14 @@ def test(cfg: Config, allow_partial: bool, list_all: bool) -> None:
     with data_errors(cfg):
         runner = build_runner(cfg)
         if checkpoint is not None:
-            hint = _hint(checkpoint, source)
             model = _bare_model(runner)
-            check_fits(source, checkpoint, model, allow_partial, list_all, hint)
+            check_fits(source, checkpoint, model, allow_partial, list_all, _way_out)
             runner.register_hook(CurrentKeysHook())
         runner.test()
 
 
-def _hint(checkpoint: dict[str, Any], source: str) -> str:
-    """The way out if a checkpoint does not fit: its own net, if it is one of ours."""
-    weights = current_keys(checkpoint['state_dict'], source)
+def _way_out(weights: Mapping[str, Tensor]) -> str:
+    """What to do if a checkpoint does not fit: name its net, if it is one of ours."""
     target = recognise(weights)
     if not target.differences(weights):
         return f'it is one of {target.name}'

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 
 from litehrnet_mm.checkpoints.files import is_local
 from litehrnet_mm.cli import UserError
@@ -34,74 +32,6 @@ FORMAT_ERRORS += (ValueError,)
 NO_SUCH_FILE = re.compile(r"No such file or directory: '([^']*)'")
 
 
-def load_config(path: str, options: dict[str, Any]) -> Config:
-    """Read a config and merge ``--cfg-options`` into it.
-
-    Raises:
-        UserError: If there is no such file, or it or one of its bases cannot be
-            read, or an option does not fit.
-    """
-    if not Path(path).is_file():
-        raise UserError(f'config not found: {path}{_suggest_config(path)}')
-    try:
-        cfg = Config.fromfile(path)
-    except Exception as error:
-        raise UserError(f'config {path} cannot be read: {one_line(error)}') from error
-    for key in options:
-        if not _has_key(cfg, key):
-            print(f'warning: {_describe_new(cfg, key)} in {path}', file=sys.stderr)
-    try:
-        cfg.merge_from_dict(options)
-    except Exception as error:
-        raise UserError(f'--cfg-options do not fit {path}: {error}') from error
-    return cfg
-
-
-def one_line(error: BaseException) -> str:
-    """The first line of an error's message, or its name where it has none."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
-
-
-def _suggest_config(path: str) -> str:
-    candidates = [str(p) for p in Path('configs').rglob('*.py')]
-    close = difflib.get_close_matches(path, candidates, n=1)
-    return f' (did you mean {close[0]}?)' if close else ''
-
-
-def _describe_new(cfg: Config, key: str) -> str:
-    """What to say of an option that the config does not have: new, or mistyped."""
-    known = _dotted_keys(cfg._cfg_dict)
-    close = difflib.get_close_matches(key, known, n=1, cutoff=0.75)
-    hint = f' (did you mean {close[0]}?)' if close else ''
-    return f'--cfg-options {key} is new: there is no such setting{hint}'
-
-
-def _dotted_keys(node: Any, prefix: str = '') -> list[str]:
-    if isinstance(node, dict):
-        items = node.items()
-    elif isinstance(node, (list, tuple)):
-        items = enumerate(node)
-    else:
-        return []
-    keys = []
-    for name, child in items:
-        key = f'{prefix}{name}'
-        keys += [key, *_dotted_keys(child, f'{key}.')]
-    return keys
-
-
-def _has_key(cfg: Any, dotted: str) -> bool:
-    for part in dotted.split('.'):
-        if isinstance(cfg, (list, tuple)) and part.isdigit() and int(part) < len(cfg):
-            cfg = cfg[int(part)]
-        elif isinstance(cfg, (Config, ConfigDict)) and part in cfg:
-            cfg = cfg[part]
-        else:
-            return False
-    return True
-
-
 def check_data(cfg: Config, splits: tuple[str, ...]) -> None:
     """Check that annotation files and image folders of a run exist.
 
@@ -112,11 +42,12 @@ def check_data(cfg: Config, splits: tuple[str, ...]) -> None:
     Raises:
         UserError: For the first file or folder that is missing.
     """
+    roots = _roots(cfg)
     for split in splits:
         for part in (f'{split}_dataloader', f'{split}_evaluator'):
             if cfg.get(part) is not None:
                 for where, key, path in _named_paths(cfg[part], part):
-                    _check_path(where, key, path, _roots(cfg))
+                    _check_path(where, key, path, roots)
 
 
 def _named_paths(node: Any, where: str) -> Iterator[tuple[str, str, Path]]:

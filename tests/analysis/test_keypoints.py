@@ -16,7 +16,7 @@ from running import LITE_CONFIG, on
 from litehrnet_mm.analysis.keypoints import SIZES, analyse
 from litehrnet_mm.analysis.matching import keypoint_similarities
 from litehrnet_mm.cli import UserError
-from litehrnet_mm.engine.preflight import load_config
+from litehrnet_mm.engine.config_file import load_config
 
 NEAR, FAR = 2.0, 12.0  # pixels: of OKS 0.88 and 0.14 at these persons' size
 

@@ -107,7 +107,9 @@ def test_differences_are_listed_before_the_refusal(capsys):
     found = dict(layers().state_dict(), extra=torch.zeros(1))
     model = layers(count=3)
     with pytest.raises(UserError) as refused:
-        check_fits('x.pth', dict(state_dict=found), model, hint='the way out')
+        check_fits(
+            'x.pth', dict(state_dict=found), model, hint=lambda weights: 'the way out'
+        )
     assert str(refused.value) == (
         'checkpoint x.pth does not fit the config: 6 of 18 entries are missing, 1 are '
         'unexpected, e.g. 2.0.weight; the way out'

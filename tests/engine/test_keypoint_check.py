@@ -27,6 +27,8 @@ def cfg(repository, tmp_path, monkeypatch) -> Config:
 
 def test_the_template_is_right(cfg):
     check_keypoints(cfg, ('train', 'val', 'test'))
+    declared = cfg.train_dataloader.dataset.metainfo.keypoint_info
+    assert len(declared) == cfg.model.head.out_channels == 5
 
 
 SLIPS = {

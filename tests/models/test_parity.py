@@ -19,7 +19,7 @@ from nets import (
 
 from litehrnet_mm.analysis import measure
 from litehrnet_mm.engine.building import build_model
-from litehrnet_mm.engine.preflight import load_config
+from litehrnet_mm.engine.config_file import load_config
 from litehrnet_mm.models import LiteHRNet
 
 # Parameters; MACs of the convolutions at 256x192, as MMPose's net executes them and

@@ -17,7 +17,7 @@ from litehrnet_mm.analysis.complexity_paper import (
     paper_text,
 )
 from litehrnet_mm.analysis.zoo import load_zoo
-from litehrnet_mm.engine.preflight import load_config
+from litehrnet_mm.engine.config_file import load_config
 
 PARAMETERS_AGREE = 0.03
 MACS_AGREE = 0.06
