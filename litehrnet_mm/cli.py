@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import os
 import sys
 from collections.abc import Iterable
 from typing import Callable, NoReturn, TypeVar
@@ -40,10 +42,34 @@ def one_line(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def progress_bar(items: Iterable[T], total: int, show: bool = True) -> Iterable[T]:
+def progress_bar(
+    items: Iterable[T], total: int, show: bool = True, title: str | None = None
+) -> Iterable[T]:
     """Go through ``items`` with a progress bar on standard error.
 
     Where that is no terminal but a file, the bar adds a line every few seconds only.
     """
     interval = 0.1 if sys.stderr.isatty() else 5
-    return tqdm(items, total=total, disable=not show, mininterval=interval)
+    return tqdm(items, title, total=total, disable=not show, mininterval=interval)
+
+
+def preparation_parser(description: str | None) -> argparse.ArgumentParser:
+    """A parser for a tool that prepares a data set, with ``--jobs``."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        '--jobs',
+        type=_jobs,
+        default=os.cpu_count() or 1,
+        metavar='N',
+        help='number of processes (default: one for each core, %(default)s)',
+    )
+    return parser
+
+
+def _jobs(text: str) -> int:
+    jobs = int(text)
+    if jobs < 1:
+        raise UserError(f'--jobs must be at least 1, got {jobs}')
+    return jobs

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
-import time
 from pathlib import Path
-
-from demo import run
 
 from litehrnet_mm.cli import run_tool
 from litehrnet_mm.datasets.streets import write_comparison
+from litehrnet_mm.demo import Demo
 
 DATA = Path('data/synthetic_streets')
 WORK = Path('work_dirs/demo_seg')
@@ -25,56 +22,50 @@ SHOWN = 4
 """Scenes in the picture."""
 
 
-def make_data() -> None:
+def make_data(demo: Demo) -> None:
     """Make the scenes to train on and those to evaluate on."""
     for split, images, seed in (('train', 800, 0), ('val', 50, 1)):
         numbers = ('--images', str(images), '--seed', str(seed), '--split', split)
-        run(
+        demo.run(
             f'Making {images} synthetic street scenes',
             *('tools/make_synthetic.py', 'streets', str(DATA), *numbers),
             *('--workers', '2', '--overwrite'),
         )
 
 
-def draw(predictions: Path, picture: Path) -> None:
+def draw(data: Path, predictions: Path, picture: Path) -> None:
     """Draw the first held-out scenes, their true labels and the predicted ones."""
-    images = sorted((DATA / 'leftImg8bit/val').rglob('*_leftImg8bit.png'))[:SHOWN]
-    found = [predictions / path.name for path in images]
+    images = sorted((data / 'leftImg8bit/val').rglob('*_leftImg8bit.png'))[:SHOWN]
     truths = [
-        DATA
+        data
         / 'gtFine/val'
         / path.parent.name
         / path.name.replace('leftImg8bit', 'gtFine_labelTrainIds')
         for path in images
     ]
+    found = [predictions / path.name for path in images]
     write_comparison(picture, images, truths, found)
 
 
 def main() -> None:
     """Run the demo."""
     argparse.ArgumentParser(description=__doc__).parse_args()
-    start = time.monotonic()
-    make_data()
-    options = ('--work-dir', str(WORK))
-    run(
-        'Training Lite-HRNet-18 from nothing',
-        *('tools/train.py', CONFIG, *options, '--no-validate'),
-    )
-    checkpoint = (WORK / 'last_checkpoint').read_text().strip()
-    metrics, predictions = WORK / 'metrics.json', WORK / 'predictions'
+    demo = Demo(CONFIG, 'STREETS_ROOT', DATA, WORK)
+    make_data(demo)
+    checkpoint = demo.train()
+    predictions = WORK / 'predictions'
     shutil.rmtree(predictions, ignore_errors=True)
-    run(
+    metrics = demo.evaluate(
         'Evaluating on scenes that training has not seen',
-        *('tools/test.py', CONFIG, checkpoint, *options, '--out', str(predictions)),
-        *('--cfg-options', f'custom_hooks.0.out_file={metrics}'),
+        checkpoint,
+        *('--out', str(predictions)),
     )
     picture = WORK / 'streets.png'
-    draw(predictions, picture)
-    mean_iou = json.loads(metrics.read_text())['mIoU']
+    draw(DATA, predictions, picture)
     print(
-        f'\nDone in {(time.monotonic() - start) / 60:.1f} minutes.\n'
-        f'mIoU of 19 classes on held-out synthetic scenes: {mean_iou / 100:.3f} '
-        '(the table above has each class)\n'
+        f'\nDone in {demo.minutes():.1f} minutes.\n'
+        f'mIoU of 19 classes on held-out synthetic scenes: '
+        f'{metrics["mIoU"] / 100:.3f} (the table above has each class)\n'
         f'Images, true and predicted labels: {picture}\n\n{CITY_COMMANDS}'
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Callable
 
 from litehrnet_mm.cli import run_tool
 from litehrnet_mm.datasets import (
@@ -25,27 +26,68 @@ def parse_args() -> argparse.Namespace:
 
 def add_people(kinds) -> None:
     """Add the sub-command ``people``."""
-    people = kinds.add_parser(
-        'people',
-        help='articulated figures with COCO keypoints',
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    add = add_kind(
+        kinds,
+        ('people', 'articulated figures with COCO keypoints', 'images/, annotations/'),
+        images=1000,
+        size=(320, 256),
+        sheet='the first 12 images, half of them annotated',
     )
-    people.set_defaults(run=run_people)
-    add = people.add_argument
-    add('out', type=Path, help='directory for images/ and annotations/')
-    add('--images', type=int, default=1000, metavar='N', help='number of images')
-    add('--seed', type=int, default=0, metavar='S', help='number of the set')
-    add('--size', type=int, nargs=2, default=(320, 256), metavar=('W', 'H'))
-    add('--persons', type=int, nargs=2, default=(1, 4), metavar=('MIN', 'MAX'))
-    add('--workers', type=int, default=1, metavar='N', help='number of processes')
+    add(
+        '--persons',
+        type=int,
+        nargs=2,
+        default=(1, 4),
+        metavar=('MIN', 'MAX'),
+        help='least and greatest number in an image',
+    )
     add('--first-id', type=int, default=1, metavar='ID', help='id of the first image')
+
+
+def add_streets(kinds) -> None:
+    """Add the sub-command ``streets``."""
+    about = 'street scenes with the classes and the layout of Cityscapes'
+    add = add_kind(
+        kinds,
+        ('streets', about, 'leftImg8bit/, gtFine/'),
+        images=400,
+        size=(256, 128),
+        sheet='the first 6 scenes, each above its labels',
+    )
+    add('--split', choices=('train', 'val'), default='train', help='where to write')
+
+
+def add_kind(
+    kinds, about: tuple[str, str, str], images: int, size: tuple[int, int], sheet: str
+) -> Callable:
+    """Add a sub-command with the options that all kinds share.
+
+    Args:
+        kinds: What to add to.
+        about: Its name, what it makes, and folders that it writes.
+        images: Number of images if none is given.
+        size: Width and height in pixels if none are given.
+        sheet: What a contact sheet shows.
+
+    Returns:
+        The function that adds more options.
+    """
+    name, what, folders = about
+    parser = kinds.add_parser(
+        name, help=what, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.set_defaults(run=RUN[name])
+    add = parser.add_argument
+    add('out', type=Path, help=f'directory for {folders}')
+    add('--images', type=int, default=images, metavar='N', help='number of images')
+    add('--seed', type=int, default=0, metavar='S', help='number of the set')
+    add('--size', type=int, nargs=2, default=size, metavar=('W', 'H'), help='pixels')
+    add('--workers', type=int, default=1, metavar='N', help='number of processes')
     add('--overwrite', action='store_true', help='replace the set in OUT')
     add(
-        '--contact-sheet',
-        type=Path,
-        metavar='PATH',
-        help='also write a grid of the first 12 images, half of them annotated',
+        '--contact-sheet', type=Path, metavar='PATH', help=f'also write a grid: {sheet}'
     )
+    return add
 
 
 def run_people(args: argparse.Namespace) -> None:
@@ -69,30 +111,6 @@ def run_people(args: argparse.Namespace) -> None:
         print(f'contact sheet in {args.contact_sheet}')
 
 
-def add_streets(kinds) -> None:
-    """Add the sub-command ``streets``."""
-    streets = kinds.add_parser(
-        'streets',
-        help='street scenes with the classes and the layout of Cityscapes',
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    streets.set_defaults(run=run_streets)
-    add = streets.add_argument
-    add('out', type=Path, help='directory for leftImg8bit/ and gtFine/')
-    add('--images', type=int, default=400, metavar='N', help='number of scenes')
-    add('--seed', type=int, default=0, metavar='S', help='number of the set')
-    add('--split', choices=('train', 'val'), default='train')
-    add('--size', type=int, nargs=2, default=(256, 128), metavar=('W', 'H'))
-    add('--workers', type=int, default=1, metavar='N', help='number of processes')
-    add('--overwrite', action='store_true', help='replace this set in OUT')
-    add(
-        '--contact-sheet',
-        type=Path,
-        metavar='PATH',
-        help='also write a grid of the first 6 scenes, each above its labels',
-    )
-
-
 def run_streets(args: argparse.Namespace) -> None:
     """Make the set of street scenes that the command line asks for."""
     if args.contact_sheet:
@@ -111,6 +129,9 @@ def run_streets(args: argparse.Namespace) -> None:
     if args.contact_sheet:
         write_street_sheet(args.contact_sheet, args.seed, size=tuple(args.size))
         print(f'contact sheet in {args.contact_sheet}')
+
+
+RUN = dict(people=run_people, streets=run_streets)
 
 
 def main() -> None:

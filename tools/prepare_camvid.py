@@ -11,10 +11,9 @@ kept, so the tool can be interrupted and run again.
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
-from litehrnet_mm.cli import UserError, run_tool
+from litehrnet_mm.cli import UserError, preparation_parser, run_tool
 from litehrnet_mm.datasets.preparation.camvid import Report, prepare_camvid
 from litehrnet_mm.datasets.preparation.splits import describe, first
 
@@ -23,9 +22,7 @@ SHOWN = 20
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = preparation_parser(__doc__)
     add = parser.add_argument
     add('source', type=Path, metavar='SOURCE', help='folder of what was downloaded')
     add('out', type=Path, metavar='OUT', help='folder to write to, e.g. data/camvid')
@@ -42,21 +39,12 @@ def parse_args() -> argparse.Namespace:
         help='take colours that are none of the 32 classes for void; otherwise such '
         'frames are listed and left out',
     )
-    add(
-        '--jobs',
-        type=int,
-        default=os.cpu_count() or 1,
-        metavar='N',
-        help='number of processes (default: one for each core, %(default)s)',
-    )
     return parser.parse_args()
 
 
 def main() -> None:
     """Prepare, and say what was done and what is there."""
     args = parse_args()
-    if args.jobs < 1:
-        raise UserError(f'--jobs must be at least 1, got {args.jobs}')
     report = prepare_camvid(
         args.source, args.out, args.splits, args.jobs, args.unknown_as_void, True
     )

@@ -9,10 +9,9 @@ is kept, so the tool can be interrupted and run again.
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
-from litehrnet_mm.cli import UserError, run_tool
+from litehrnet_mm.cli import UserError, preparation_parser, run_tool
 from litehrnet_mm.datasets.preparation.cityscapes import prepare_cityscapes
 from litehrnet_mm.datasets.preparation.splits import describe
 
@@ -21,18 +20,9 @@ SHOWN = 5
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = preparation_parser(__doc__)
     add = parser.add_argument
     add('root', type=Path, metavar='ROOT', help='folder of the archives or folders')
-    add(
-        '--jobs',
-        type=int,
-        default=os.cpu_count() or 1,
-        metavar='N',
-        help='number of processes (default: one for each core, %(default)s)',
-    )
     add(
         '--from-label-ids',
         action='store_true',
@@ -46,8 +36,6 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Prepare, and say what was done and what is there."""
     args = parse_args()
-    if args.jobs < 1:
-        raise UserError(f'--jobs must be at least 1, got {args.jobs}')
     report = prepare_cityscapes(args.root, args.jobs, args.from_label_ids, True)
     for archive, files in report.unpacked.items():
         print(f'{archive}: {files} files unpacked')

@@ -37,9 +37,12 @@ def parse_args() -> argparse.Namespace:
         help='write all predictions to this pickle file, for evaluation elsewhere',
     )
     parser.add_argument(
+        '--metrics', metavar='FILE.json', help='write the metrics to this JSON file'
+    )
+    parser.add_argument(
         '--out',
-        help='pose: write the metrics to this JSON file; segmentation: write the '
-        'predicted label maps into this folder',
+        help='as in MMPose and MMSegmentation; pose: the same as --metrics; '
+        'segmentation: write the predicted label maps into this folder',
     )
     parser.add_argument(
         '--tta',
@@ -59,8 +62,9 @@ def apply_testing(cfg: Config, args: argparse.Namespace) -> None:
         add_metric(cfg, dict(type='DumpResults', out_file_path=args.dump))
     if args.out and is_segmentation(cfg):
         cfg.test_evaluator.update(output_dir=args.out, keep_results=True)
-    elif args.out:
-        hook = dict(type='litehrnet_mm.SaveMetricsHook', out_file=args.out)
+    metrics = args.metrics or (not is_segmentation(cfg) and args.out)
+    if metrics:
+        hook = dict(type='litehrnet_mm.SaveMetricsHook', out_file=metrics)
         cfg.custom_hooks = [*cfg.get('custom_hooks', []), hook]
     if args.tta:
         if 'tta_model' not in cfg or 'tta_pipeline' not in cfg:

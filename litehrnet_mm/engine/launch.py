@@ -19,6 +19,7 @@ from litehrnet_mm.checkpoints.targets import recognise
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.engine.keypoint_check import check_keypoints
 from litehrnet_mm.engine.loading import CurrentKeysHook
+from litehrnet_mm.engine.mask_check import check_masks, watch_masks
 from litehrnet_mm.engine.preflight import check_data, data_errors
 
 TRAINING_STATE = ('optimizer', 'message_hub', 'meta')
@@ -59,10 +60,12 @@ def train(cfg: Config) -> None:
     _check_amp(cfg)
     check_data(cfg, splits)
     check_keypoints(cfg, splits)
+    masks = check_masks(cfg, splits)
     source, checkpoint = _read_start(cfg)
     _check_pretrained(cfg.model)
     with data_errors(cfg):
         runner = build_runner(cfg)
+        watch_masks(runner, masks)
         if checkpoint is not None:
             model, partly = _bare_model(runner), not cfg.get('resume')
             check_fits(source, checkpoint, model, partly)
@@ -86,9 +89,11 @@ def test(cfg: Config, allow_partial: bool, list_all: bool) -> None:
     checkpoint = read_checkpoint(source) if is_local(source) else None
     check_data(cfg, ('test',))
     check_keypoints(cfg, ('test',))
+    masks = check_masks(cfg, ('test',))
     _check_pretrained(cfg.model)
     with data_errors(cfg):
         runner = build_runner(cfg)
+        watch_masks(runner, masks)
         if checkpoint is not None:
             model = _bare_model(runner)
             check_fits(source, checkpoint, model, allow_partial, list_all, _way_out)

@@ -110,8 +110,9 @@ def data_errors(cfg: Config) -> Iterator[None]:
     """
     try:
         yield
-    except UserError:
-        raise
+    except UserError as error:
+        # From a data loader's worker it comes with that one's traceback.
+        raise UserError(str(error).strip().rsplit('UserError: ')[-1]) from error
     except Exception as error:  # of any kind: decoders and loaders have their own
         line = _describe_download(error) or _describe_data_error(cfg, error)
         if line is None:

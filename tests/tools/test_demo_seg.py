@@ -2,6 +2,7 @@
 
 import importlib
 import json
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -9,47 +10,43 @@ import pytest
 from running import forget_runs
 
 from litehrnet_mm.datasets.streets import CLASSES, make_streets
+from litehrnet_mm.demo import Demo
 
 
 @pytest.fixture
-def demo(repository, monkeypatch, tmp_path):
-    """The demo's module, with its data and its work in a folder of the test."""
+def demo(repository, monkeypatch):
+    """The demo's module."""
     monkeypatch.syspath_prepend(str(repository / 'tools'))
-    module = importlib.import_module('demo_seg')
-    monkeypatch.setattr(module, 'DATA', tmp_path / 'data')
-    monkeypatch.setattr(module, 'WORK', tmp_path / 'work')
-    return module
+    return importlib.import_module('demo_seg')
 
 
-def test_trains_evaluates_and_draws(demo, call_tool, capfd):
+def test_trains_evaluates_and_draws(demo, call_tool, tmp_path, monkeypatch):
+    data, work = tmp_path / 'data', tmp_path / 'work'
+    monkeypatch.setenv('STREETS_ROOT', str(data))
     for split, seed in (('train', 0), ('val', 1)):
-        make_streets(demo.DATA, demo.SHOWN, seed, split=split)
+        make_streets(data, demo.SHOWN, seed, split=split)
     options = [f'{k}_dataloader.num_workers=0' for k in ('train', 'val', 'test')]
-    options += [
-        f'{k}_dataloader.dataset.data_root={demo.DATA}/' for k in ('train', 'test')
-    ]
     short = ['train_cfg.max_iters=2', 'default_hooks.checkpoint.interval=2']
-    options += [f'custom_hooks.0.out_file={demo.WORK}/metrics.json']
-    common = ('--work-dir', demo.WORK)
+    common = ('--work-dir', work)
     done = call_tool(
         *('train.py', demo.CONFIG, *common, '--no-validate'),
         *('--cfg-options', *options, *short),
     )
     assert done.returncode == 0, done.stderr
     forget_runs()
-    checkpoint = (demo.WORK / 'last_checkpoint').read_text().strip()
-    predictions = demo.WORK / 'predictions'
+    checkpoint = (work / 'last_checkpoint').read_text().strip()
+    predictions, metrics = work / 'predictions', work / 'metrics.json'
     done = call_tool(
         *('test.py', demo.CONFIG, checkpoint, *common, '--out', predictions),
-        *('--cfg-options', *options),
+        *('--metrics', metrics, '--cfg-options', *options),
     )
     assert done.returncode == 0, done.stderr
-    metrics = json.loads((demo.WORK / 'metrics.json').read_text())
+    metrics = json.loads(metrics.read_text())
     assert 0 <= metrics['mIoU'] < metrics['aAcc'] <= 100
     for name in CLASSES:  # the table of each class
         assert f' {name} ' in done.stdout + done.stderr
-    picture = demo.WORK / 'streets.png'
-    demo.draw(predictions, picture)
+    picture = work / 'streets.png'
+    demo.draw(data, predictions, picture)
     drawn = cv2.imread(str(picture))
     rows = demo.SHOWN * (2 * 128 + 26 + 4)
     assert drawn.shape[1] == 3 * (2 * 256 + 4)
@@ -64,11 +61,20 @@ def test_names_configs_that_exist(demo, repository):
         assert (repository / config).is_file()
 
 
-def test_trains_and_evaluates_on_different_scenes(demo, monkeypatch):
-    commands = []
-    monkeypatch.setattr(demo, 'run', lambda title, *command: commands.append(command))
-    demo.make_data()
-    seeds = [command[command.index('--seed') + 1] for command in commands]
-    splits = [command[command.index('--split') + 1] for command in commands]
+class Listed(Demo):
+    """A demo whose commands are only listed."""
+
+    commands: ClassVar[list[tuple[str, ...]]] = []
+
+    def run(self, title: str, *command: str) -> None:
+        """Keep the command."""
+        self.commands.append(command)
+
+
+def test_trains_and_evaluates_on_different_scenes(demo, tmp_path):
+    listed = Listed(demo.CONFIG, 'STREETS_ROOT', tmp_path, tmp_path)
+    demo.make_data(listed)
+    seeds = [command[command.index('--seed') + 1] for command in listed.commands]
+    splits = [command[command.index('--split') + 1] for command in listed.commands]
     assert splits == ['train', 'val']
     assert len(set(seeds)) == 2
