@@ -14,6 +14,9 @@ import numpy as np
 
 VOID = 11  # of CamVid
 
+# Label ids of Cityscapes in the order of the 19 train ids, from its list of classes.
+LABEL_IDS = [7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33]
+
 
 def make_roots(data: Path, folder: Path) -> dict[str, str]:
     """Lay the data sets out.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from litehrnet_mm.cli import run_tool
 from litehrnet_mm.datasets.sheet import write_prediction_sheet
-from litehrnet_mm.demo import Demo
+from litehrnet_mm.workflow import Workflow
 
 DATA = Path('data/synthetic_people')
 WORK = Path('work_dirs/demo')
@@ -20,7 +20,7 @@ With COCO in data/coco (annotations/, train2017/, val2017/), the same on real pe
       --cfg-options test_dataloader.dataset.bbox_file=None"""
 
 
-def make_data(demo: Demo) -> None:
+def make_data(demo: Workflow) -> None:
     """Make the images to train on and those to evaluate on."""
     for split, images, seed in (('train', 2500, 0), ('val', 250, 1)):
         numbers = ('--images', str(images), '--seed', str(seed), '--persons', '1', '2')
@@ -34,9 +34,9 @@ def make_data(demo: Demo) -> None:
 def main() -> None:
     """Run the demo."""
     argparse.ArgumentParser(description=__doc__).parse_args()
-    demo = Demo(CONFIG, 'SYNTHETIC_ROOT', DATA, WORK)
+    demo = Workflow(CONFIG, WORK, {'SYNTHETIC_ROOT': str(DATA)})
     make_data(demo)
-    checkpoint = demo.train()
+    checkpoint = demo.train('Training Lite-HRNet-18 from nothing')
     prefix = WORK / 'predictions'
     metrics = demo.evaluate(
         'Evaluating on images that training has not seen',

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from litehrnet_mm.cli import run_tool
 from litehrnet_mm.datasets.streets import write_comparison
-from litehrnet_mm.demo import Demo
+from litehrnet_mm.workflow import Workflow
 
 DATA = Path('data/synthetic_streets')
 WORK = Path('work_dirs/demo_seg')
@@ -22,7 +22,7 @@ SHOWN = 4
 """Scenes in the picture."""
 
 
-def make_data(demo: Demo) -> None:
+def make_data(demo: Workflow) -> None:
     """Make the scenes to train on and those to evaluate on."""
     for split, images, seed in (('train', 800, 0), ('val', 50, 1)):
         numbers = ('--images', str(images), '--seed', str(seed), '--split', split)
@@ -50,9 +50,9 @@ def draw(data: Path, predictions: Path, picture: Path) -> None:
 def main() -> None:
     """Run the demo."""
     argparse.ArgumentParser(description=__doc__).parse_args()
-    demo = Demo(CONFIG, 'STREETS_ROOT', DATA, WORK)
+    demo = Workflow(CONFIG, WORK, {'STREETS_ROOT': str(DATA)})
     make_data(demo)
-    checkpoint = demo.train()
+    checkpoint = demo.train('Training Lite-HRNet-18 from nothing')
     predictions = WORK / 'predictions'
     shutil.rmtree(predictions, ignore_errors=True)
     metrics = demo.evaluate(

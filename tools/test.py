@@ -42,7 +42,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--out',
         help='as in MMPose and MMSegmentation; pose: the same as --metrics; '
-        'segmentation: write the predicted label maps into this folder',
+        'segmentation: write the predicted label maps into this folder, those of '
+        "Cityscapes with the test server's label ids",
     )
     parser.add_argument(
         '--tta',
@@ -61,7 +62,7 @@ def apply_testing(cfg: Config, args: argparse.Namespace) -> None:
             raise UserError(f'--dump writes a .pkl file, got {args.dump}')
         add_metric(cfg, dict(type='DumpResults', out_file_path=args.dump))
     if args.out and is_segmentation(cfg):
-        cfg.test_evaluator.update(output_dir=args.out, keep_results=True)
+        write_label_maps(cfg, args.out)
     metrics = args.metrics or (not is_segmentation(cfg) and args.out)
     if metrics:
         hook = dict(type='litehrnet_mm.SaveMetricsHook', out_file=metrics)
@@ -71,6 +72,19 @@ def apply_testing(cfg: Config, args: argparse.Namespace) -> None:
             raise UserError(f'--tta needs tta_model and tta_pipeline in {args.config}')
         cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
         cfg.model = dict(**cfg.tta_model, module=cfg.model)
+
+
+def write_label_maps(cfg: Config, folder: str) -> None:
+    """Have predictions written at the size of the images, an image a PNG."""
+    output = dict(output_dir=folder, keep_results=True)
+    metrics = cfg.test_evaluator
+    if isinstance(metrics, dict) and metrics.type == 'CityscapesMetric':
+        metrics.update(output)
+    elif cfg.test_dataloader.dataset.type == 'CityscapesDataset':
+        add_metric(cfg, dict(type='CityscapesMetric', format_only=True, **output))
+    else:
+        first = metrics[0] if isinstance(metrics, (list, tuple)) else metrics
+        first.update(output)
 
 
 def add_metric(cfg: Config, metric: dict) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
+from mmengine.logging import print_log
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner, find_latest_checkpoint
 from torch import Tensor, nn
@@ -39,6 +40,8 @@ def build_runner(cfg: Config) -> Runner:
             type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False
         )
         cfg.setdefault('model_wrapper_cfg', on_cpu)
+        if _replace_type(cfg.model, 'SyncBN', 'BN'):
+            print_log('SyncBN needs GPUs: BN is used in its place', 'current')
     try:
         Path(cfg.work_dir).mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -46,6 +49,19 @@ def build_runner(cfg: Config) -> Runner:
             f'work folder {cfg.work_dir} cannot be made: {error.strerror}'
         ) from error
     return Runner.from_cfg(cfg)
+
+
+def _replace_type(node: Any, old: str, new: str) -> bool:
+    """Replace a type wherever a part of a config has it; whether it had."""
+    items = list(node.values()) if isinstance(node, dict) else node
+    if not isinstance(items, (list, tuple)):
+        return False
+    found = isinstance(node, dict) and node.get('type') == old
+    if found:
+        node['type'] = new
+    for item in items:
+        found = _replace_type(item, old, new) or found
+    return found
 
 
 def train(cfg: Config) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from PIL import Image
-
-# Label ids in the order of the 19 train ids, from the benchmark's list of classes.
-LABEL_IDS = [7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33]
+from seg_data import LABEL_IDS
 
 
 def test_label_ids_under_the_name_and_in_the_size_of_the_image(shared_data, tmp_path):

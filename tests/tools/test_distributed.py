@@ -10,7 +10,9 @@ import sys
 import pytest
 
 from litehrnet_mm.datasets import make_people
+from litehrnet_mm.datasets.streets import make_streets
 
+STREETS_CONFIG = 'configs/seg/synthetic/fcn_litehrnet-18_1xb4-2000_synthetic-128x256.py'
 CONFIG = 'configs/pose/synthetic/td-hm_litehrnet-18_1xb32-6e_synthetic-128x96.py'
 
 
@@ -69,3 +71,29 @@ def test_two_processes_train_and_evaluate(repository, people, tmp_path):
         '--work-dir', tmp_path, '--cfg-options', *options(people),
     )  # fmt: skip
     assert len(re.findall(r'coco/AP: ', log)) == 1
+
+
+def test_two_processes_segment(repository, tmp_path, monkeypatch):
+    """SyncBN, which needs GPUs, becomes BN; each class is counted over both."""
+    root = tmp_path / 'streets'
+    for split, seed in (('train', 0), ('val', 1)):
+        make_streets(root, 4, seed, split=split)
+    monkeypatch.setenv('STREETS_ROOT', str(root))
+    work = ('--work-dir', tmp_path / 'work')
+    log = run(
+        repository, 'dist_train.sh', STREETS_CONFIG, 2, *work, '--no-validate',
+        '--cfg-options', 'train_cfg.max_iters=1', 'train_dataloader.batch_size=2',
+        'train_dataloader.num_workers=0', 'default_hooks.checkpoint.interval=1',
+    )  # fmt: skip
+    assert log.count('SyncBN needs GPUs: BN is used in its place') == 1
+    metrics = []
+    for processes in (1, 2):
+        out = tmp_path / f'{processes}.json'
+        run(
+            repository, 'dist_test.sh', STREETS_CONFIG, tmp_path / 'work/iter_1.pth',
+            processes, *work, '--metrics', out,
+            '--cfg-options', 'test_dataloader.num_workers=0',
+        )  # fmt: skip
+        metrics.append(json.loads(out.read_text()))
+    assert metrics[0] == metrics[1]
+    assert 0 < metrics[0]['aAcc'] <= 100

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.datasets.sheet import check_sheet_path
@@ -67,7 +68,7 @@ def write_comparison(
         path: A ``.png`` or ``.jpg`` file.
         images: Image files.
         truths: For each, a file of train ids.
-        predictions: For each, a file of train ids.
+        predictions: For each, a file of label ids, as ``tools/test.py --out`` writes.
         scale: Enlargement.
 
     Raises:
@@ -76,7 +77,7 @@ def write_comparison(
     tiles = []
     for files in zip(images, truths, predictions):
         image = read_image(files[0])
-        truth, found = (read_labels(file) for file in files[1:])
+        truth, found = read_labels(files[1]), to_train_ids(read_labels(files[2]))
         # What is not evaluated is nobody's mistake.
         shown = np.where(truth == 255, truth, found)
         for tile in (image, colourise(truth), colourise(shown)):
@@ -95,11 +96,12 @@ def read_labels(path: str | os.PathLike) -> np.ndarray:
         UserError: If there is none, or it cannot be read.
     """
     try:
-        content = np.frombuffer(Path(path).read_bytes(), np.uint8)
+        with Image.open(path) as image:
+            labels = np.asarray(image)  # of a picture with palette the index
     except OSError as error:
-        raise UserError(f'label map {path} cannot be read: {error.strerror}') from error
-    labels = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size else None
-    if labels is None or labels.ndim != 2:
+        why = error.strerror or 'no image format'
+        raise UserError(f'label map {path} cannot be read: {why}') from error
+    if labels.ndim != 2:
         raise UserError(f'label map {path} cannot be read: it is no grey picture')
     return labels
 

@@ -1,4 +1,4 @@
-"""What the demos share: the tools one after another, each command shown."""
+"""A config from data to metrics, by the commands that a user would type."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,20 +16,19 @@ from litehrnet_mm.cli import UserError
 
 
 @dataclass(frozen=True)
-class Demo:
-    """A config from data to metrics, by the commands that a user would type.
+class Workflow:
+    """Tools of this project one after another, each command shown.
 
     Attributes:
         config: The config's file.
-        variable: Environment variable by which the config finds its data.
-        data: Folder of the data.
-        work: Folder for all that the demo writes but the data.
+        work: Folder for all that training and evaluation write.
+        env: Environment variables beside those that are set, e.g. where the data are.
+        start: When it began, on the clock of ``time.monotonic``.
     """
 
     config: str
-    variable: str
-    data: Path
     work: Path
+    env: Mapping[str, str] = field(default_factory=dict)
     start: float = field(default_factory=time.monotonic)
 
     def run(self, title: str, *command: str) -> None:
@@ -38,18 +38,22 @@ class Demo:
             UserError: If it fails.
         """
         print(f'\n== {title}\n$ python {shlex.join(command)}', flush=True)
-        env = {**os.environ, self.variable: str(self.data)}
+        env = {**os.environ, **self.env}
         status = subprocess.run([sys.executable, *command], env=env).returncode
         if status:
-            script = command[0]
-            raise UserError(f'the demo stopped: python {script} ended with {status}')
+            raise UserError(f'stopped: python {command[0]} ended with status {status}')
 
-    def train(self) -> str:
-        """Train without validation; the path of the last checkpoint."""
+    def train(self, title: str, *options: str) -> str:
+        """Train without validation; the path of the last checkpoint.
+
+        Args:
+            title: What to announce.
+            *options: More options of ``tools/train.py``.
+        """
         self.run(
-            'Training Lite-HRNet-18 from nothing',
+            title,
             *('tools/train.py', self.config, '--work-dir', str(self.work)),
-            '--no-validate',
+            *('--no-validate', *options),
         )
         return (self.work / 'last_checkpoint').read_text().strip()
 
@@ -70,5 +74,5 @@ class Demo:
         return json.loads(metrics.read_text())
 
     def minutes(self) -> float:
-        """Since the demo began."""
+        """Since it began."""
         return (time.monotonic() - self.start) / 60
