@@ -10,12 +10,16 @@ import numpy as np
 Rng = np.random.Generator
 
 
-def photograph(rng: Rng, image: np.ndarray) -> np.ndarray:
+def photograph(
+    rng: Rng, image: np.ndarray, grain: float = 4.5, soft: float = 0.4
+) -> np.ndarray:
     """Exposure, tint, softness and grain of a camera.
 
     Args:
         rng: Source of randomness.
         image: BGR in about 0..255, shape (H, W, 3), float32; it is not changed.
+        grain: Greatest amount of grain, of 255 steps of grey.
+        soft: Share of pictures that are a little out of focus.
 
     Returns:
         The image as uint8.
@@ -23,11 +27,11 @@ def photograph(rng: Rng, image: np.ndarray) -> np.ndarray:
     gain = rng.uniform(0.82, 1.15) * (1 + rng.normal(0, 0.03, 3))
     offset = rng.uniform(-10, 12)
     image = image * gain.astype(np.float32) + np.float32(offset)
-    if rng.random() < 0.4:
+    if rng.random() < soft:
         image = _soften(image, rng.uniform(0.4, 0.9))
-    grain = rng.integers(0, 256, (3, *image.shape[:2]), np.uint8)
-    grain = grain.sum(0, dtype=np.float32) - np.float32(382.5)
-    image += three(grain * np.float32(rng.uniform(0.5, 4.5) / 128))
+    noise = rng.integers(0, 256, (3, *image.shape[:2]), np.uint8)
+    noise = noise.sum(0, dtype=np.float32) - np.float32(382.5)
+    image += three(noise * np.float32(rng.uniform(0.5, grain) / 128))
     return cv2.convertScaleAbs(np.maximum(image, 0))
 
 

@@ -34,7 +34,7 @@ from litehrnet_mm.datasets.streets.view import SAMPLES, Camera, Light, View
 TOOL = Path(__file__).parents[2] / 'tools' / 'make_synthetic.py'
 SCENES, SEED, SIZE = 5, 3, (128, 64)
 NAME = 'synthetic3_000000_000019'
-GOLDEN = '034ed72b3c573510c30c41012b20dc5f002bb04020d8717574e647d1336112e2'
+GOLDEN = '4bfb5130d5192df2d541fda559b14548428765cbd8ba7767f6b1108ec09fb2e5'
 """SHA-256 of the pixels and labels of scene 0 of seed 0 at 128 by 64."""
 
 SUN = Light(np.array([0.6, 0.64, -0.48]), strength=0.4, ambient=0.6)
@@ -443,7 +443,7 @@ def test_comparison_shows_truth_and_prediction_and_hides_the_ignored(tmp_path):
     image = np.full((64, 200, 3), 90, np.uint8)
     truth = np.full((64, 200), 8, np.uint8)
     truth[:, 100:] = 255
-    found = np.full((64, 200), 10, np.uint8)
+    found = np.full((64, 200), IDS['sky'], np.uint8)  # label ids, not train ids
     paths = []
     for name, picture in (('image', image), ('truth', truth), ('found', found)):
         paths.append(tmp_path / f'{name}.png')
@@ -453,7 +453,8 @@ def test_comparison_shows_truth_and_prediction_and_hides_the_ignored(tmp_path):
     drawn = cv2.imread(str(sheet))
     row = 2 + 26 + 32  # border, caption, middle
     colours = [drawn[row, 204 * k + 50].tolist() for k in range(3)]
-    assert colours == [[90] * 3, PALETTE[8, ::-1].tolist(), PALETTE[10, ::-1].tolist()]
+    sky = PALETTE[CLASSES.index('sky'), ::-1].tolist()
+    assert colours == [[90] * 3, PALETTE[8, ::-1].tolist(), sky]
     assert [drawn[row, 204 * k + 150].tolist() for k in (1, 2)] == [[0] * 3] * 2
 
 

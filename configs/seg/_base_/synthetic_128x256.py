@@ -24,7 +24,14 @@ test_pipeline = [
     dict(type='LoadAnnotations'),
     dict(type='PackSegInputs'),
 ]
-model = dict(data_preprocessor=dict(size=(128, 256)), decode_head=dict(dropout_ratio=0))
+losses = [
+    dict(type='CrossEntropyLoss', loss_name='loss_ce', loss_weight=1.0),
+    dict(type='DiceLoss', loss_name='loss_dice', loss_weight=1.0),
+]
+model = dict(
+    data_preprocessor=dict(size=(128, 256)),
+    decode_head=dict(dropout_ratio=0, loss_decode=losses),
+)
 train_dataloader = dict(
     batch_size=4,
     num_workers=1,
@@ -36,7 +43,7 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 
 optim_wrapper = dict(
-    optimizer=dict(_delete_=True, type='AdamW', lr=6e-3, weight_decay=0.01)
+    optimizer=dict(_delete_=True, type='AdamW', lr=6e-3, weight_decay=0.01, fused=True)
 )
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 param_scheduler = [

@@ -60,10 +60,10 @@ def sample_layout(rng: np.random.Generator) -> Layout:
         start = rng.uniform(10, 24)
         crossing = (start, start + rng.uniform(7, 11))
     return Layout(
-        left=-rng.uniform(3.4, 5.4),
-        right=rng.uniform(2.3, 3.8),
-        walks=tuple(rng.uniform(2.2, 4.0, 2).tolist()),
-        verges=tuple((rng.uniform(5, 12, 2) * (rng.random(2) < 0.5)).tolist()),
+        left=-rng.uniform(3.4, 4.6),
+        right=rng.uniform(2.3, 3.4),
+        walks=tuple(rng.uniform(1.6, 3.0, 2).tolist()),
+        verges=tuple((rng.uniform(3, 6, 2) * (rng.random(2) < 0.5)).tolist()),
         crossing=crossing,
     )
 
@@ -106,7 +106,7 @@ def draw_ground(site: Site, layout: Layout) -> None:
 
 def _draw_terrain(site: Site) -> None:
     kind = site.between(0, 1)
-    if kind < 0.7:
+    if kind < 0.8:
         tint = np.array([50, 150, 125]) * site.between(0.8, 1.25)
         tint += site.rng.normal(0, 10, 3)
     else:

@@ -30,13 +30,13 @@ def draw_lots(site: Site, layout: Layout) -> None:
     fences = []
     for sign in (-1, 1):
         for near, far in layout.stretches(-6.0):
-            x = layout.side(sign)[2]
-            kind = site.between(0, 1)
-            if kind < 0.27:
+            _, walk, x = layout.side(sign)
+            kind = site.between(0, 1) if x == walk else 1.0  # walls line sidewalks
+            if kind < 0.36:
                 draw_wall(site, x, sign, near, far - near)
-            elif kind < 0.64:
+            elif kind < 0.8:
                 fences.append((x, sign, near, far - near))
-            _draw_row(site, x + (2 if kind < 0.64 else 0), sign, near, far)
+            _draw_row(site, x + (2 if kind < 0.8 else 0), sign, near, far)
     _draw_end(site)
     for x, sign, near, length in fences:  # last, since one can look through them
         draw_fence(site, x, sign, near, length)
@@ -127,18 +127,18 @@ def draw_wall(site: Site, x: float, sign: int, near: float, length: float) -> No
 def draw_fence(site: Site, x: float, sign: int, near: float, length: float) -> None:
     """Draw a fence: boards, bars or wire between posts."""
     view, label = site.view, IDS['fence']
-    height = site.between(1.8, 2.6)
+    height = site.between(2.0, 2.9)
     tint = site.typical((150, 105, 65), (190, 150, 105), (225, 220, 210))
     paint = site.plain(tint * site.between(0.7, 1.1), 0.15, 0.3)
     corner = np.array([sign * x, 0, near])
     size = (length, height)
     kind = site.between(0, 1)
-    if kind < 0.6:
-        boards = Blocks(paint, tint * 0.3, (site.between(0.12, 0.3), 9.0), 0.03)
+    if kind < 0.8:
+        boards = Blocks(paint, tint * 0.3, (site.between(0.3, 0.5), 9.0), 0.1)
         view.patch(corner, NORTH, UP, size, boards, label)
     else:
         pitch = site.between(0.12, 0.3)
-        bars = Bars(pitch, pitch * 0.4, height, wire=kind > 0.75)
+        bars = Bars(pitch, pitch * 0.4, height, wire=kind > 0.9)
         view.patch(corner, NORTH, UP, size, paint, label, alpha=bars)
     for z in np.arange(near, near + length + 0.1, site.between(1.8, 3.0)):
         foot = np.array([sign * (x - 0.03), 0, z])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from math import cos, radians, sin
+from math import cos, radians, sin, tan
 
 import numpy as np
 
@@ -56,9 +56,9 @@ def render_street(
     """
     rng = np.random.default_rng([seed, index])
     camera = Camera(
-        focal=rng.uniform(0.9, 1.15),
+        focal=rng.uniform(0.95, 1.2),
         height=rng.uniform(1.5, 2.0),
-        yaw=rng.uniform(-9, 9),
+        yaw=rng.uniform(-12, 12),
         pitch=rng.uniform(-1, 3),
         roll=rng.uniform(-1.5, 1.5),
     )
@@ -176,11 +176,11 @@ def _draw_cars(site: Site, layout: Layout) -> None:
     lanes = _lanes(layout)
     for _ in range(int(site.rng.integers(1, 4))):
         lane = lanes[int(site.rng.integers(len(lanes)))]
-        z = site.between(7, 16)
+        z = site.between(7, 13)
         if site.claim(lane.x, z, 1.0, 2.5):
             heading = lane.heading + site.rng.normal(0, 4)
             draw_car(site, Frame(np.array([lane.x, 0.0, z]), heading))
-    if site.chance(0.3):
+    if site.chance(0.2):
         x, z = site.between(-6, 6), site.between(8, 20)
         if site.claim(x, z, 2.4, 1.1):
             heading = float(site.rng.choice([-90, 90])) + site.between(-25, 25)
@@ -188,44 +188,34 @@ def _draw_cars(site: Site, layout: Layout) -> None:
 
 
 def _draw_small(site: Site, layout: Layout) -> None:
-    """Draw cycles and persons, which are near enough to be seen."""
-    for draw, most in ((draw_motorcycle, 2), (draw_bicycle, 2)):
-        for _ in range(int(site.rng.integers(0, most + 1))):
-            _place_cycle(site, layout, draw)
-    for _ in range(int(site.rng.integers(2, 6))):
-        sign = int(site.rng.choice([-1, 1]))
+    """Draw cycles and persons, near and side by side as the camera sees them."""
+    count = int(site.rng.integers(2, 5))
+    ahead = tan(radians(site.view.camera.yaw))
+    for slot in site.rng.permutation(count):
+        slope = ahead + 0.9 * ((slot + site.between(0.25, 0.75)) / count - 0.5)
+        sign = 1 if slope > 0 else -1
         kerb, walk, _ = layout.side(sign)
-        x, ground = sign * site.between(kerb + 0.3, walk), KERB
-        if site.chance(0.4):
-            x, ground = site.between(layout.left, layout.right), 0.0
-        z = _in_view(x, site.between(4.3, 7.5))
-        if site.claim(x, z, 0.3, 0.3):
-            draw_person(site, np.array([x, ground, z]))
+        z = min(site.between(4.3, 6.5), (walk - 0.4) / abs(slope))
+        x = slope * z
+        if not site.claim(x, z, 0.5, 0.5):
+            continue
+        foot = np.array([x, KERB if abs(x) > kerb else 0.0, z])
+        kind = site.between(0, 1)
+        if kind < 0.4:
+            draw_person(site, foot)
+        else:
+            _draw_cycle(site, foot, draw_bicycle if kind < 0.72 else draw_motorcycle)
 
 
-def _in_view(x: float, z: float) -> float:
-    """A distance at which the camera has a position beside the road in view."""
-    return max(z, 2.0 * abs(x))
-
-
-def _place_cycle(site: Site, layout: Layout, draw) -> None:
-    ridden = site.chance(0.65)
-    x, ground = site.between(layout.left + 0.5, layout.right - 0.5), 0.0
+def _draw_cycle(site: Site, foot: np.ndarray, draw) -> None:
+    """Draw a cycle that is ridden along or across the street, or parked anyhow."""
+    ridden = site.chance(0.75)
+    heading = site.between(0, 360)
     if ridden:
-        heading = 0.0 if x > -1 else 180.0
-        heading += site.between(-35, 35)
-        if site.chance(0.35):
+        heading = (0.0 if foot[0] > -1 else 180.0) + site.between(-35, 35)
+        if site.chance(0.4):
             heading = float(site.rng.choice([-90, 90])) + site.between(-30, 30)
-    else:
-        heading = site.between(0, 360)
-        sign = int(site.rng.choice([-1, 1]))
-        kerb, walk, _ = layout.side(sign)
-        x, ground = sign * site.between(kerb - 0.6, walk), KERB
-        if abs(x) < kerb:
-            ground = 0.0
-    z = _in_view(x, site.between(5.2, 8))
-    if site.claim(x, z, 0.6, 0.6):
-        draw(site, Frame(np.array([x, ground, z]), heading), ridden)
+    draw(site, Frame(foot, heading), ridden)
 
 
 def _draw_bonnet(site: Site) -> None:
@@ -255,7 +245,7 @@ def _finish(site: Site, horizon: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     image = np.clip(_average(colour), 0, 255).astype(np.float32)
     middle = slice(SAMPLES // 2, None, SAMPLES)
     labels = np.ascontiguousarray(view.label[middle, middle])
-    return photograph(site.rng, image), labels
+    return photograph(site.rng, image, grain=2.5, soft=0.2), labels
 
 
 def _average(colour: np.ndarray) -> np.ndarray:

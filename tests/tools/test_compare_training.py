@@ -1,0 +1,55 @@
+"""Configs trained alike, in one table."""
+
+import json
+
+import pytest
+from mmengine.config import Config
+from running import assert_one_line
+from seg_data import make_roots
+
+FOLDER = 'configs/seg/camvid'
+NAMES = [f'{net}_1xb8-20k_camvid-360x480' for net in ('fcn_litehrnet-18', 'fast-scnn')]
+CONFIGS = [f'{FOLDER}/{name}.py' for name in NAMES]
+
+
+@pytest.fixture
+def camvid(shared_data, tmp_path, monkeypatch):
+    """A few frames of CamVid, where the configs look for them."""
+    roots = make_roots(shared_data, tmp_path / 'scenes')
+    monkeypatch.setenv('CAMVID_ROOT', roots['CAMVID_ROOT'])
+
+
+def test_all_are_trained_alike_and_a_second_call_only_reads(
+    camvid, call_tool, tmp_path, capfd
+):
+    work = tmp_path / 'work'
+    options = ['--iterations', 2, '--batch-size', 2, '--crop', 64, 96, '--seed', 3]
+    command = ['compare_training.py', *CONFIGS, *options, '--work-dir', work]
+    done = call_tool(*command, '--cfg-options', 'train_dataloader.num_workers=0')
+    assert done.returncode == 0, done.stderr
+    lines = (work / 'comparison.md').read_text().splitlines()
+    assert lines[0].startswith('| config | parameters | MACs | minutes |')
+    assert {'aAcc', 'mIoU', 'mAcc'} < set(lines[0].split())
+    assert [line.split()[1] for line in lines[2:]] == NAMES
+    for name in NAMES:
+        (log,) = (work / name).glob('*/vis_data/config.py')
+        cfg = Config.fromfile(log)
+        assert cfg.randomness.seed == 3
+        assert cfg.train_cfg.max_iters == cfg.param_scheduler[-1].end == 2
+        assert cfg.train_dataloader.batch_size == 2
+        assert tuple(cfg.train_dataloader.dataset.pipeline[3].crop_size) == (64, 96)
+        assert tuple(cfg.model.data_preprocessor.size) == (64, 96)
+        assert json.loads((work / name / 'metrics.json').read_text())['mIoU'] >= 0
+    again = call_tool(*command, '--cfg-options', 'train_dataloader.num_workers=0')
+    assert again.stdout.count('finished before') == 2
+    assert 'Training' not in again.stdout
+    assert (work / 'comparison.md').read_text().splitlines() == lines
+
+
+def test_what_a_config_does_not_have_cannot_be_set(call_tool, tmp_path):
+    config = 'configs/pose/synthetic/td-hm_litehrnet-18_1xb32-6e_synthetic-128x96.py'
+    work = ('--work-dir', tmp_path)
+    done = call_tool('compare_training.py', config, '--iterations', 2, *work)
+    assert_one_line(done, '--iterations', config, 'trains by epochs')
+    done = call_tool('compare_training.py', config, '--crop', 64, 64, *work)
+    assert_one_line(done, '--crop', config, 'no RandomCrop')
