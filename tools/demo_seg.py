@@ -24,7 +24,7 @@ SHOWN = 4
 
 def make_data(demo: Workflow) -> None:
     """Make the scenes to train on and those to evaluate on."""
-    for split, images, seed in (('train', 800, 0), ('val', 50, 1)):
+    for split, images, seed in (('train', 700, 0), ('val', 60, 1)):
         numbers = ('--images', str(images), '--seed', str(seed), '--split', split)
         demo.run(
             f'Making {images} synthetic street scenes',

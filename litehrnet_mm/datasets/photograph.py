@@ -11,7 +11,11 @@ Rng = np.random.Generator
 
 
 def photograph(
-    rng: Rng, image: np.ndarray, grain: float = 4.5, soft: float = 0.4
+    rng: Rng,
+    image: np.ndarray,
+    grain: float = 4.5,
+    soft: float = 0.4,
+    exposure: float = 1.0,
 ) -> np.ndarray:
     """Exposure, tint, softness and grain of a camera.
 
@@ -20,12 +24,15 @@ def photograph(
         image: BGR in about 0..255, shape (H, W, 3), float32; it is not changed.
         grain: Greatest amount of grain, of 255 steps of grey.
         soft: Share of pictures that are a little out of focus.
+        exposure: How much brightness and tint differ from picture to picture; 0 for
+            not at all.
 
     Returns:
         The image as uint8.
     """
     gain = rng.uniform(0.82, 1.15) * (1 + rng.normal(0, 0.03, 3))
-    offset = rng.uniform(-10, 12)
+    gain = 1 + (gain - 1) * exposure
+    offset = rng.uniform(-10, 12) * exposure
     image = image * gain.astype(np.float32) + np.float32(offset)
     if rng.random() < soft:
         image = _soften(image, rng.uniform(0.4, 0.9))

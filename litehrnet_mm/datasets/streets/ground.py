@@ -106,8 +106,8 @@ def draw_ground(site: Site, layout: Layout) -> None:
 
 def _draw_terrain(site: Site) -> None:
     kind = site.between(0, 1)
-    if kind < 0.8:
-        tint = np.array([50, 150, 125]) * site.between(0.8, 1.25)
+    if kind < 0.9:
+        tint = np.array([50, 150, 125]) * site.between(0.9, 1.15)
         tint += site.rng.normal(0, 10, 3)
     else:
         tint = np.array([90, 125, 150]) * site.between(0.7, 1.15)
@@ -118,9 +118,9 @@ def _draw_terrain(site: Site) -> None:
 
 
 def _asphalt(site: Site) -> Paint:
-    grey = np.full(3, site.between(55, 115)) + site.rng.normal(0, 5, 3)
-    base = site.plain(grey, site.between(0.06, 0.16), site.between(0.5, 3))
-    if site.chance(0.2):
+    grey = np.full(3, site.between(65, 95)) + site.rng.normal(0, 3, 3)
+    base = site.plain(grey, site.between(0.06, 0.12), site.between(0.5, 3))
+    if site.chance(0.1):
         size = site.between(0.2, 0.5)
         return Blocks(base, grey * 0.75, (size * 1.5, size), 0.03, vary=0.15)
     return base
@@ -154,8 +154,8 @@ def _draw_road(site: Site, layout: Layout) -> None:
 def _draw_walk(site: Site, layout: Layout, sign: int) -> None:
     kerb, walk, _ = layout.side(sign)
     tint = muted(site.rng) * 0.4 + site.between(50, 90)
-    if site.chance(0.65):  # warmer than the road
-        tint = np.array([105, 120, 150]) * site.between(0.85, 1.25)
+    if site.chance(0.9):  # warmer than the road
+        tint = np.array([105, 120, 150]) * site.between(1.0, 1.2)
     base = site.plain(tint, 0.08, site.between(0.5, 2))
     slab = site.between(0.35, 1.0)
     paint: Paint = base

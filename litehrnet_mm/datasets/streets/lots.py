@@ -71,7 +71,7 @@ def draw_house(site: Site, x: float, sign: int, near: float, length: float) -> N
 
 def _front(site: Site, storeys: int, storey: float, length: float) -> Paint:
     rng = site.rng
-    wall = site.masonry(bricks=0.15)
+    wall = site.masonry(bricks=0.05)
     across = site.between(1.7, 3.2)
     size = across * site.between(0.35, 0.75), storey * site.between(0.4, 0.62)
     glass = np.array([105, 90, 80]) * site.between(0.45, 1.4)
@@ -113,7 +113,7 @@ def _draw_roof(site: Site, frame: Frame, half, height: float, gable: Paint) -> N
 def draw_wall(site: Site, x: float, sign: int, near: float, length: float) -> None:
     """Draw a wall without windows."""
     height, thick = site.between(2.0, 3.2), 0.35
-    paint, tint = site.masonry(bricks=0.8), muted(site.rng)
+    paint, tint = site.masonry(bricks=0.95), muted(site.rng)
     frame = Frame(np.array([sign * (x + thick / 2), 0, near + length / 2]))
     half = thick / 2, length / 2
     low, high = (-half[0], 0, -half[1]), (half[0], height, half[1])
@@ -134,7 +134,7 @@ def draw_fence(site: Site, x: float, sign: int, near: float, length: float) -> N
     size = (length, height)
     kind = site.between(0, 1)
     if kind < 0.8:
-        boards = Blocks(paint, tint * 0.3, (site.between(0.3, 0.5), 9.0), 0.1)
+        boards = Blocks(paint, tint * 0.3, (site.between(0.25, 0.4), 9.0), 0.05)
         view.patch(corner, NORTH, UP, size, boards, label)
     else:
         pitch = site.between(0.12, 0.3)
@@ -174,8 +174,8 @@ class Bars:
 
 def sample_green(site: Site) -> np.ndarray:
     """Draw the colour of leaves, BGR."""
-    tint = np.array([45, 95, 70]) * site.between(0.55, 1.4)
-    if site.chance(0.12):
+    tint = np.array([45, 95, 70]) * site.between(0.75, 1.2)
+    if site.chance(0.06):
         tint = np.array([40, 100, 150]) * site.between(0.7, 1.2)  # autumn
     return np.clip(tint + site.rng.normal(0, 9, 3), 8, 230)
 

@@ -79,11 +79,11 @@ def render_street(
 
 
 def _sample_light(rng: Rng) -> Light:
-    height, turn = radians(rng.uniform(25, 65)), radians(rng.uniform(0, 360))
+    height, turn = radians(rng.uniform(40, 70)), radians(rng.uniform(0, 360))
     sun = np.array([cos(height) * sin(turn), sin(height), cos(height) * cos(turn)])
-    if rng.random() < 0.35:  # overcast
-        return Light(sun, strength=0.08, ambient=rng.uniform(0.75, 0.95))
-    return Light(sun, strength=rng.uniform(0.35, 0.6), ambient=rng.uniform(0.5, 0.68))
+    if rng.random() < 0.3:  # overcast
+        return Light(sun, strength=0.08, ambient=rng.uniform(0.82, 0.92))
+    return Light(sun, strength=rng.uniform(0.35, 0.5), ambient=rng.uniform(0.58, 0.68))
 
 
 def _draw_sky(site: Site) -> np.ndarray:
@@ -240,12 +240,12 @@ def _finish(site: Site, horizon: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     dark[~ground] = 0
     colour = view.colour * (1 - dark)[..., None]
     far = np.where(np.isinf(view.depth), 0.0, view.depth)
-    haze = far / (far + site.between(120, 500))
+    haze = far / (far + site.between(250, 500))
     colour += (horizon - colour) * haze[..., None]
     image = np.clip(_average(colour), 0, 255).astype(np.float32)
     middle = slice(SAMPLES // 2, None, SAMPLES)
     labels = np.ascontiguousarray(view.label[middle, middle])
-    return photograph(site.rng, image, grain=2.5, soft=0.2), labels
+    return photograph(site.rng, image, grain=2, soft=0.1, exposure=0.3), labels
 
 
 def _average(colour: np.ndarray) -> np.ndarray:

@@ -46,7 +46,7 @@ class Site:
         """Plaster, concrete, stones or, with some probability, bricks."""
         tint = muted(self.rng).astype(float)
         if self.chance(bricks):
-            tint = np.array([70, 90, 150]) * self.between(0.6, 1.2)  # brick red
+            tint = np.array([70, 90, 150]) * self.between(0.8, 1.15)  # brick red
         if self.chance(0.45):
             return self.plain(tint, self.between(0.06, 0.16), self.between(0.5, 2.5))
         size = self.between(0.3, 0.8), self.between(0.14, 0.4)
@@ -55,10 +55,10 @@ class Site:
 
     def typical(self, *rgb: tuple[int, int, int]) -> np.ndarray:
         """A colour, BGR, that a class has more often than others, or any other one."""
-        if self.chance(0.2):
+        if self.chance(0.08):
             return self.lacquer()
         tint = np.array(rgb[int(self.rng.integers(len(rgb)))][::-1], float)
-        return np.clip(tint * self.between(0.7, 1.15), 8, 245)
+        return np.clip(tint * self.between(0.85, 1.1), 8, 245)
 
     def lacquer(self) -> np.ndarray:
         """The colour of a vehicle, BGR."""

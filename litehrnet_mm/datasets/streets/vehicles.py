@@ -131,7 +131,7 @@ class _Pillars:
 def draw_truck(site: Site, frame: Frame) -> None:
     """Draw a truck: a cab, and a box, a tarpaulin or a tipper behind it."""
     label, view = IDS['truck'], site.view
-    tint = site.lacquer()
+    tint = site.typical((235, 235, 235), (70, 110, 190), (60, 140, 80))
     paint = site.plain(tint, 0.05, 1.5)
     long, half = site.between(6.0, 8.5), 1.22
     top, cab = site.between(2.9, 3.7), site.between(1.7, 2.2)
@@ -158,7 +158,7 @@ def draw_truck(site: Site, frame: Frame) -> None:
 def _draw_load(site: Site, frame: Frame, ends, top: float, half: float) -> None:
     rear, front = ends
     label, kind = IDS['truck'], site.between(0, 1)
-    tint = site.typical((235, 235, 235), (70, 110, 190))
+    tint = site.typical((235, 235, 235), (70, 110, 190), (60, 140, 80))
     base = site.plain(tint, 0.07, 1.2)
     side: Paint = base
     if kind < 0.5:
