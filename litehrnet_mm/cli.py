@@ -60,7 +60,7 @@ def preparation_parser(description: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         '--jobs',
-        type=_jobs,
+        type=positive,
         default=os.cpu_count() or 1,
         metavar='N',
         help='number of processes (default: one for each core, %(default)s)',
@@ -68,8 +68,14 @@ def preparation_parser(description: str | None) -> argparse.ArgumentParser:
     return parser
 
 
-def _jobs(text: str) -> int:
-    jobs = int(text)
-    if jobs < 1:
-        raise UserError(f'--jobs must be at least 1, got {jobs}')
-    return jobs
+def positive(text: str) -> int:
+    """Read a whole number of at least 1, as the ``type`` of an option.
+
+    Raises:
+        ArgumentTypeError: If it is none.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(
+            f'must be a whole number of at least 1, got {text}'
+        )
+    return int(text)

@@ -2,13 +2,15 @@
 
 Each is trained for the same number of iterations with the same batch, crop and seed,
 and evaluated on the config's test set. The table goes to WORK_DIR/comparison.md. What
-was finished with the same settings is not run again.
+was finished with the very same config is not run again.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,10 @@ from mmengine.config import Config
 
 from litehrnet_mm.analysis.complexity_config import measure_config
 from litehrnet_mm.analysis.tables import amount, markdown_table, text_table
-from litehrnet_mm.cli import UserError, run_tool
+from litehrnet_mm.cli import UserError, positive, run_tool
 from litehrnet_mm.engine.config_file import load_config
+from litehrnet_mm.engine.options import Settings
+from litehrnet_mm.visualization import make_folder
 from litehrnet_mm.workflow import Workflow
 
 
@@ -28,14 +32,21 @@ def parse_args() -> argparse.Namespace:
     )
     add = parser.add_argument
     add('configs', nargs='+', metavar='CONFIG', help='segmentation configs')
-    add('--iterations', type=int, metavar='N', help="if not given, each config's own")
-    add('--batch-size', type=int, metavar='N', help='images in a step of a process')
-    add('--crop', type=int, nargs=2, metavar=('H', 'W'), help='of training, in pixels')
+    add('--iterations', type=positive, metavar='N', help="else each config's own")
+    add('--batch-size', type=positive, metavar='N', help='images of a step')
+    add(
+        '--crop',
+        type=positive,
+        nargs=2,
+        metavar=('H', 'W'),
+        help='of training, in pixels',
+    )
     add('--seed', type=int, default=0, metavar='S', help='default: %(default)s')
     add(
         '--cfg-options',
         nargs='+',
-        default=[],
+        action=Settings,
+        default={},
         metavar='KEY=VALUE',
         help='more settings for all, as for tools/train.py',
     )
@@ -46,100 +57,112 @@ def parse_args() -> argparse.Namespace:
         metavar='DIR',
         help='each config gets a folder in it (default: %(default)s)',
     )
-    return parser.parse_args()
+    args = parser.parse_args()
+    names = [Path(config).stem for config in args.configs]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f'two configs are called {name}, and so would their folder')
+    return args
 
 
-def settings_of(cfg: Config, args: argparse.Namespace) -> list[str]:
-    """What the command line asks for, as settings of a config.
+def configure(path: str, args: argparse.Namespace) -> Config:
+    """The config with all that the command line asks for.
 
     Raises:
-        UserError: If the config does not have what is to be set.
+        UserError: If it cannot be read, or does not have what is to be set.
     """
-    settings = [f'randomness.seed={args.seed}']
+    cfg = load_config(path, args.cfg_options)
+    cfg.randomness = dict(seed=args.seed)
     if args.iterations:
-        total = cfg.train_cfg.get('max_iters')
-        if total is None:
-            raise UserError(f'--iterations: {cfg.filename} trains by epochs')
-        settings += [f'train_cfg.max_iters={args.iterations}']
-        settings += [
-            f'param_scheduler.{k}.end={args.iterations}'
-            for k, scheduler in enumerate(cfg.get('param_scheduler', ()))
-            if scheduler.get('end') == total
-        ]
-        settings += [f'default_hooks.checkpoint.interval={args.iterations}']
+        _set_iterations(cfg, path, args.iterations)
     if args.batch_size:
-        settings += [f'train_dataloader.batch_size={args.batch_size}']
+        cfg.train_dataloader.batch_size = args.batch_size
     if args.crop:
-        size = '"({},{})"'.format(*args.crop)
-        settings += [f'train_dataloader.dataset.pipeline.{_crop(cfg)}.crop_size={size}']
-        settings += [f'model.data_preprocessor.size={size}']
-    return [*settings, *args.cfg_options]
+        size = tuple(args.crop)
+        _find_crop(cfg, path).crop_size = size
+        cfg.model.data_preprocessor.size = size
+    return cfg
 
 
-def _crop(cfg: Config) -> int:
-    pipeline = cfg.train_dataloader.dataset.get('pipeline', ())
-    for index, transform in enumerate(pipeline):
+def _set_iterations(cfg: Config, path: str, iterations: int) -> None:
+    total = cfg.train_cfg.get('max_iters')
+    if total is None:
+        raise UserError(f'--iterations: {path} trains by epochs')
+    for scheduler in cfg.get('param_scheduler', ()):
+        if scheduler.get('end') == total:
+            scheduler.end = iterations
+        elif scheduler.get('end', 0) >= iterations:
+            raise UserError(
+                f'--iterations must be more than {scheduler.end}, the warm-up of {path}'
+            )
+    cfg.train_cfg.max_iters = cfg.default_hooks.checkpoint.interval = iterations
+
+
+def _find_crop(cfg: Config, path: str) -> dict[str, Any]:
+    for transform in cfg.train_dataloader.dataset.get('pipeline', ()):
         if transform.type == 'RandomCrop':
-            return index
-    raise UserError(f'--crop: {cfg.filename} has no RandomCrop in its pipeline')
+            return transform
+    raise UserError(f'--crop: {path} has no RandomCrop in its pipeline')
 
 
-def train_and_evaluate(
-    config: str, settings: list[str], work: Path, place: str
-) -> dict[str, Any]:
+def train_and_evaluate(cfg: Config, work: Path, place: str) -> dict[str, Any]:
     """Train and evaluate one config, or read what that gave before.
 
     Args:
-        config: Its file.
-        settings: For ``--cfg-options``.
-        work: Its folder.
+        cfg: The config.
+        work: Its folder, of its name.
         place: Which of how many it is, to announce.
 
     Returns:
-        ``settings``, ``metrics`` and ``minutes``.
+        ``config``, its file; ``text``, its content; ``metrics`` and ``minutes``.
     """
-    record = work / 'comparison.json'
+    record, path = work / 'comparison.json', work / f'{work.name}.py'
     if record.is_file():
         found = json.loads(record.read_text())
-        if found['settings'] == settings:
-            print(f'{config}: finished before, see {record}')
+        if found['text'] == cfg.pretty_text:
+            print(f'{work.name}: finished before, see {record}')
             return found
-    flow = Workflow(config, work)
-    name = Path(config).stem
-    checkpoint = flow.train(f'Training {name} ({place})', '--cfg-options', *settings)
-    minutes = flow.minutes()
-    metrics = flow.evaluate(f'Evaluating {name} ({place})', checkpoint)
-    found = dict(settings=settings, metrics=metrics, minutes=round(minutes, 1))
+    make_folder(work)
+    cfg.dump(path)
+    flow = Workflow(str(path), work)
+    checkpoint = flow.train(f'Training {work.name} ({place})')
+    minutes = round(flow.minutes(), 1)
+    metrics = flow.evaluate(f'Evaluating {work.name} ({place})', checkpoint)
+    found = dict(config=str(path), metrics=metrics, minutes=minutes)
+    found.update(text=cfg.pretty_text)
     record.write_text(json.dumps(found, indent=2) + '\n')
     return found
 
 
-def tabulate(configs: list[str], found: list[dict[str, Any]]) -> list[list[str]]:
+def tabulate(found: list[dict[str, Any]]) -> list[list[str]]:
     """Header and rows: what each network costs, and what it reached."""
-    names = [key for key in found[0]['metrics'] if key in found[-1]['metrics']]
+    names = [
+        name
+        for name in found[0]['metrics']
+        if all(name in result['metrics'] for result in found)
+    ]
     rows = [['config', 'parameters', 'MACs', 'minutes', *names]]
-    for config, result in zip(configs, found):
-        cost = measure_config(config)
+    for result in found:
+        cost = measure_config(result['config'])
         metrics = [f'{result["metrics"][name]:.2f}' for name in names]
         counts = [amount(cost.parameters), amount(cost.macs)]
-        rows.append([Path(config).stem, *counts, f'{result["minutes"]:.0f}', *metrics])
+        name = Path(result['config']).stem
+        rows.append([name, *counts, f'{result["minutes"]:.0f}', *metrics])
     return rows
 
 
 def main() -> None:
     """Train all, print the table and write it."""
     args = parse_args()
-    cfgs = [load_config(config, {}) for config in args.configs]
-    settings = [settings_of(cfg, args) for cfg in cfgs]
+    cfgs = [configure(path, args) for path in args.configs]
     found = [
-        train_and_evaluate(
-            config, setting, args.work_dir / Path(config).stem, f'{k} of {len(cfgs)}'
-        )
-        for k, (config, setting) in enumerate(zip(args.configs, settings), 1)
+        train_and_evaluate(cfg, args.work_dir / Path(path).stem, f'{k} of {len(cfgs)}')
+        for k, (path, cfg) in enumerate(zip(args.configs, cfgs), 1)
     ]
-    rows = tabulate(args.configs, found)
+    rows = tabulate(found)
     page = args.work_dir / 'comparison.md'
-    page.write_text(markdown_table(rows) + '\n', encoding='utf-8')
+    command = f'```bash\npython {shlex.join(sys.argv)}\n```'
+    page.write_text(f'{command}\n\n{markdown_table(rows)}\n', encoding='utf-8')
     print(f'\n{text_table(rows, "<" + ">" * (len(rows[0]) - 1))}\n\nalso in {page}')
 
 

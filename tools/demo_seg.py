@@ -15,7 +15,8 @@ WORK = Path('work_dirs/demo_seg')
 CONFIG = 'configs/seg/synthetic/fcn_litehrnet-18_1xb4-2000_synthetic-128x256.py'
 CITY_CONFIG = 'configs/seg/cityscapes/fcn_litehrnet-18_4xb4-160k_cityscapes-512x1024.py'
 CITY_COMMANDS = f"""\
-With Cityscapes in data/cityscapes (leftImg8bit/, gtFine/), the same on real streets:
+With Cityscapes' two archives in data/cityscapes, the same on real streets:
+  .venv/bin/python tools/prepare_cityscapes.py data/cityscapes
   .venv/bin/python tools/train.py {CITY_CONFIG}
   .venv/bin/python tools/test.py {CITY_CONFIG} CHECKPOINT"""
 SHOWN = 4

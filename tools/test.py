@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
@@ -11,6 +12,7 @@ from litehrnet_mm.cli import UserError, run_tool
 from litehrnet_mm.engine.config_file import load_config
 from litehrnet_mm.engine.launch import test
 from litehrnet_mm.engine.options import apply_common, is_segmentation, make_parser
+from litehrnet_mm.visualization import make_folder
 
 
 def parse_args() -> argparse.Namespace:
@@ -41,6 +43,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--out',
+        metavar='PATH',
         help='as in MMPose and MMSegmentation; pose: the same as --metrics; '
         'segmentation: write the predicted label maps into this folder, those of '
         "Cityscapes with the test server's label ids",
@@ -60,22 +63,28 @@ def apply_testing(cfg: Config, args: argparse.Namespace) -> None:
     if args.dump:
         if Path(args.dump).suffix not in ('.pkl', '.pickle'):
             raise UserError(f'--dump writes a .pkl file, got {args.dump}')
+        make_folder(Path(args.dump).parent)
         add_metric(cfg, dict(type='DumpResults', out_file_path=args.dump))
     if args.out and is_segmentation(cfg):
         write_label_maps(cfg, args.out)
     metrics = args.metrics or (not is_segmentation(cfg) and args.out)
     if metrics:
+        make_folder(Path(metrics).parent)
         hook = dict(type='litehrnet_mm.SaveMetricsHook', out_file=metrics)
         cfg.custom_hooks = [*cfg.get('custom_hooks', []), hook]
     if args.tta:
         if 'tta_model' not in cfg or 'tta_pipeline' not in cfg:
             raise UserError(f'--tta needs tta_model and tta_pipeline in {args.config}')
-        cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+        dataset = cfg.test_dataloader.dataset
+        dataset.pipeline = cfg.tta_pipeline
+        if dataset.get('test_mode'):  # there are no masks to load
+            dataset.pipeline = without_annotations(cfg.tta_pipeline)
         cfg.model = dict(**cfg.tta_model, module=cfg.model)
 
 
 def write_label_maps(cfg: Config, folder: str) -> None:
     """Have predictions written at the size of the images, an image a PNG."""
+    check_output(cfg.test_dataloader.dataset, Path(folder))
     output = dict(output_dir=folder, keep_results=True)
     metrics = cfg.test_evaluator
     if isinstance(metrics, dict) and metrics.type == 'CityscapesMetric':
@@ -85,6 +94,33 @@ def write_label_maps(cfg: Config, folder: str) -> None:
     else:
         first = metrics[0] if isinstance(metrics, (list, tuple)) else metrics
         first.update(output)
+
+
+def check_output(dataset: dict[str, Any], folder: Path) -> None:
+    """Refuse to write over images and masks, whose names the predictions have."""
+    prefixes = (dataset.get('data_prefix') or {}).values()
+    for prefix in filter(None, prefixes):
+        data = (Path(dataset.get('data_root') or '') / prefix).resolve()
+        if data in (folder.resolve(), *folder.resolve().parents):
+            raise UserError(
+                f'--out {folder} is a folder of the data set, whose files the '
+                'predictions would replace: give another'
+            )
+    make_folder(folder)
+
+
+def without_annotations(pipeline: list) -> list:
+    """A pipeline, perhaps of test-time augmentation, that loads no masks."""
+    kept = []
+    for item in pipeline:
+        if isinstance(item, list):
+            inner = without_annotations(item)
+            kept += [inner] if inner else []
+        elif 'transforms' in item:
+            kept.append(dict(item, transforms=without_annotations(item.transforms)))
+        elif item.type != 'LoadAnnotations':
+            kept.append(item)
+    return kept
 
 
 def add_metric(cfg: Config, metric: dict) -> None:

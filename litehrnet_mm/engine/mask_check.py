@@ -115,7 +115,7 @@ def check_masks(cfg: Config, splits: Sequence[str]) -> dict[str, Labels]:
         loader = cfg.get(f'{split}_dataloader') or {}
         for dataset in _datasets(loader.get('dataset')):
             load = _find_loading(dataset.get('pipeline'))
-            if load is not None:
+            if load is not None and not dataset.get('test_mode'):
                 with DefaultScope.overwrite_default_scope('mmseg'):
                     frames = _frames(dataset)
                     checked = CheckedLoading(TRANSFORMS.build(load), labels[split])
@@ -187,6 +187,13 @@ def _find_loading(node: Any) -> dict | None:
 
 def _frames(dataset: dict) -> list[dict]:
     """What MMSegmentation knows of each image of a data set."""
+    info = dataset.get('metainfo') or {}
+    classes, palette = info.get('classes'), info.get('palette')
+    if classes and palette and len(classes) != len(palette):
+        raise UserError(
+            f'metainfo of the data set has {len(classes)} classes and {len(palette)} '
+            'colours (palette): give a colour for each class'
+        )
     built = DATASETS.build(dict(dataset, pipeline=[], serialize_data=False))
     if not len(built):
         folder = built.data_prefix.get('img_path', built.data_root)
@@ -238,7 +245,9 @@ def _read_header(path: str, kind: str) -> tuple[tuple[int, int], str]:
     """Height and width, and Pillow's mode, without decoding pixels."""
     try:
         with Image.open(path) as image:
-            turned = image.getexif().get(EXIF_ORIENTATION) in TURNED
+            # Asking a PNG for EXIF decodes it; cameras write JPEG.
+            exif = image.getexif() if image.format == 'JPEG' else {}
+            turned = exif.get(EXIF_ORIENTATION) in TURNED
             width, height = image.size[::-1] if turned else image.size
             return (height, width), image.mode
     except UnidentifiedImageError as error:
@@ -262,7 +271,10 @@ def _check_deep(path: str) -> None:
 
 
 def _not_found(mask: str, image: str) -> str:
-    return f'mask not found: {mask}, of the image {image}'
+    hint = ''
+    if mask.endswith('_gtFine_labelTrainIds.png'):
+        hint = '; tools/prepare_cityscapes.py makes it'
+    return f'mask not found: {mask}, of the image {image}{hint}'
 
 
 def _is_colour(mask: str) -> str:

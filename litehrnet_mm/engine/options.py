@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, DictAction
 
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.visualization import make_folder
 
 
 class Settings(DictAction):
@@ -47,8 +49,8 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument(
         '--show-dir',
         metavar='DIR',
-        help='draw predictions on the images and save them here; pose: one picture an '
-        'image, ground truth beside prediction',
+        help='draw ground truth and prediction side by side, a picture an image, and '
+        'save them here; segmentation: in vis_data/vis_image in it',
     )
     parser.add_argument(
         '--show', action='store_true', help='draw predictions and show a window'
@@ -115,6 +117,7 @@ def _enable_segmentation_hook(
             'drawn: inherit the default_runtime.py of MMSegmentation'
         )
     if show_dir:
+        make_folder(Path(show_dir))
         cfg.visualizer.save_dir = show_dir
     settings: dict[str, Any] = dict(draw=True, show=args.show, interval=args.interval)
     if args.show:

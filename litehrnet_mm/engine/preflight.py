@@ -93,7 +93,9 @@ def _check_path(where: str, key: str, path: Path, roots: dict[str, Path]) -> Non
     ways.append(f'{where} by --cfg-options')
     if key == 'bbox_file':
         ways.append(f'{where}=None for ground-truth boxes')
-    kind = 'image folder' if key == 'folder' else FILES[key]
+    kind = FILES.get(key)
+    if kind is None:
+        kind = 'folder of masks' if where.endswith('seg_map_path') else 'image folder'
     raise UserError(f'{kind} not found: {path} (set {", or ".join(ways)})')
 
 

@@ -165,6 +165,12 @@ def test_palette_and_zero_label_are_read_as_mmsegmentation_reads_them(cfg, root)
     assert check_masks(cfg, ('train',))
 
 
+def test_a_colour_for_each_class(cfg, root):
+    cfg.train_dataloader.dataset.metainfo.palette.pop()
+    with pytest.raises(UserError, match='has 3 classes and 2 colours'):
+        check_masks(cfg, ('train',))
+
+
 @pytest.mark.parametrize('workers', [0, 1])
 def test_what_was_not_read_ahead_is_checked_as_it_is_loaded(
     cfg, root, workers, monkeypatch

@@ -34,7 +34,8 @@ def test_cityscapes_that_cannot_be_used(call_tool, sample, tmp_path):
     done = call_tool('prepare_cityscapes.py', tmp_path / 'nowhere')
     assert_one_line(done, 'neither leftImg8bit/', 'https://')
     done = call_tool('prepare_cityscapes.py', sample, '--jobs', 0)
-    assert_one_line(done, '--jobs', 'at least 1')
+    assert done.returncode == 2
+    assert 'argument --jobs: must be a whole number of at least 1, got 0' in done.stderr
 
 
 def test_camvid(call_tool, shared_data, tmp_path):

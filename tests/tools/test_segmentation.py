@@ -9,6 +9,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from PIL import Image
+from running import assert_one_line
 from seg_data import LABEL_IDS, make_roots
 
 from litehrnet_mm.engine.building import build_model
@@ -120,3 +121,35 @@ def test_overlays_are_drawn_for_each_image(call_tool, checkpoints, tmp_path):
         assert image.shape == (360, 2 * 480, 3)  # ground truth, prediction
         left, right = image[:, :480].astype(int), image[:, 480:].astype(int)
         assert np.abs(left - right).mean() > 10
+
+
+@pytest.mark.parametrize('folder', ['images/val', 'labels/val', 'images/val/new'])
+def test_images_and_masks_are_never_written_over(
+    call_tool, checkpoints, roots, tmp_path, folder
+):
+    out = f'{roots["CAMVID_ROOT"]}/{folder}'
+    work = ('--work-dir', tmp_path)
+    done = call_tool('test.py', CAMVID, checkpoints[CAMVID], *work, '--out', out)
+    assert_one_line(done, f'--out {out} is a folder of the data set')
+
+
+@pytest.mark.parametrize('option', ['--metrics', '--dump', '--out', '--show-dir'])
+def test_where_nothing_can_be_written_is_said_first(
+    call_tool, checkpoints, tmp_path, option
+):
+    (tmp_path / 'file').touch()
+    path = tmp_path / 'file' / 'x.pkl'
+    work = ('--work-dir', tmp_path)
+    done = call_tool('test.py', CAMVID, checkpoints[CAMVID], *work, option, path)
+    assert_one_line(done, 'cannot write to', tmp_path / 'file')
+
+
+def test_test_time_augmentation_without_masks(call_tool, checkpoints, tmp_path):
+    out = tmp_path / 'out'
+    ratios = 'tta_pipeline.1.transforms.0.0.scale_factor=1.0'
+    done = call_tool(
+        'test.py', SERVER, checkpoints[PLAIN], '--work-dir', tmp_path / 'work', '--tta',
+        '--out', out, '--cfg-options', 'test_dataloader.num_workers=0', ratios,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in out.iterdir()] == [NAME]

@@ -1,6 +1,7 @@
 """The classes of a data set of your own: copy this file and write yours.
 
-The order is that of the numbers in the masks. Colours are RGB, for pictures.
+The order is that of the numbers in the masks. The palette has a colour for each class,
+RGB, for pictures.
 """
 
 metainfo = dict(
