@@ -6,6 +6,5 @@ _base_ = [
 
 model = dict(
     data_preprocessor=dict(size=(512, 512)),
-    backbone=dict(arch='litehrnet-18'),
     decode_head=dict(num_classes=150),
 )

@@ -1,11 +1,3 @@
-_base_ = [
-    '../_base_/models/fcn_litehrnet.py',
-    '../_base_/datasets/ade20k_512x512.py',
-    'mmseg::_base_/schedules/schedule_160k.py',
-]
+_base_ = './fcn_litehrnet-18_4xb4-160k_ade20k-512x512.py'
 
-model = dict(
-    data_preprocessor=dict(size=(512, 512)),
-    backbone=dict(arch='litehrnet-30'),
-    decode_head=dict(num_classes=150),
-)
+model = dict(backbone=dict(arch='litehrnet-30'))

@@ -6,6 +6,5 @@ _base_ = [
 
 model = dict(
     data_preprocessor=dict(size=(360, 480), seg_pad_val=_base_.void),
-    backbone=dict(arch='litehrnet-18'),
     decode_head=dict(num_classes=11, ignore_index=_base_.void),
 )

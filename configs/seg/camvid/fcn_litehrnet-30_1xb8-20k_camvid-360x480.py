@@ -1,11 +1,3 @@
-_base_ = [
-    '../_base_/models/fcn_litehrnet.py',
-    '../_base_/datasets/camvid_360x480.py',
-    '../_base_/schedules/20k_small-data.py',
-]
+_base_ = './fcn_litehrnet-18_1xb8-20k_camvid-360x480.py'
 
-model = dict(
-    data_preprocessor=dict(size=(360, 480), seg_pad_val=_base_.void),
-    backbone=dict(arch='litehrnet-30'),
-    decode_head=dict(num_classes=11, ignore_index=_base_.void),
-)
+model = dict(backbone=dict(arch='litehrnet-30'))

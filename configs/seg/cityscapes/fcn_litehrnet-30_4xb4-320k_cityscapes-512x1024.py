@@ -1,7 +1,3 @@
-_base_ = [
-    '../_base_/models/fcn_litehrnet.py',
-    '../_base_/datasets/cityscapes_512x1024.py',
-    'mmseg::_base_/schedules/schedule_320k.py',
-]
+_base_ = './fcn_litehrnet-18_4xb4-320k_cityscapes-512x1024.py'
 
 model = dict(backbone=dict(arch='litehrnet-30'))
