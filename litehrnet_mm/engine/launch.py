@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
+from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner, find_latest_checkpoint
@@ -40,7 +41,7 @@ def build_runner(cfg: Config) -> Runner:
             type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False
         )
         cfg.setdefault('model_wrapper_cfg', on_cpu)
-        if _replace_type(cfg.model, 'SyncBN', 'BN'):
+        if _replace_type(cfg.model, 'SyncBN', 'BN') and is_main_process():
             print_log('SyncBN needs GPUs: BN is used in its place', 'current')
     try:
         Path(cfg.work_dir).mkdir(parents=True, exist_ok=True)
