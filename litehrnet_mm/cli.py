@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Callable, NoReturn, TypeVar
 
 from tqdm import tqdm
@@ -79,3 +80,20 @@ def positive(text: str) -> int:
             f'must be a whole number of at least 1, got {text}'
         )
     return int(text)
+
+
+def make_folder(path: Path, kind: str = '') -> None:
+    """Make a folder for results, and those it lies in.
+
+    Args:
+        path: The folder.
+        kind: What it is to the user, e.g. ``'work folder'``.
+
+    Raises:
+        UserError: If it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        name = f'{kind} {path}'.strip()
+        raise UserError(f'cannot write to {name}: {error.strerror}') from error

@@ -41,25 +41,18 @@ class Workflow:
         env = {**os.environ, **self.env}
         status = subprocess.run([sys.executable, *command], env=env).returncode
         if status:
-            script = next(x for x in command if x.endswith('.py'))
-            raise UserError(f'stopped: python {script} ended with status {status}')
+            raise UserError(f'stopped: python {command[0]} ended with status {status}')
 
-    def train(self, title: str, *options: str, processes: int = 1) -> str:
+    def train(self, title: str, *options: str) -> str:
         """Train without validation; the path of the last checkpoint.
 
         Args:
             title: What to announce.
             *options: More options of ``tools/train.py``.
-            processes: With more than one, each takes its own batch in every step.
         """
-        launcher = ()
-        if processes > 1:
-            launcher = ('-m', 'torch.distributed.run', '--standalone')
-            launcher += ('--nproc_per_node', str(processes))
-            options = ('--launcher', 'pytorch', *options)
         self.run(
             title,
-            *(*launcher, 'tools/train.py', self.config, '--work-dir', str(self.work)),
+            *('tools/train.py', self.config, '--work-dir', str(self.work)),
             *('--no-validate', *options),
         )
         return (self.work / 'last_checkpoint').read_text().strip()

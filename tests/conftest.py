@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import config as mmengine_config
-from pose_data import make_roots
+from pose_data import make_roots as make_pose_roots
+from seg_data import make_roots as make_scene_roots
 
 import litehrnet_mm  # noqa: F401  # before any test imports mmpose: see compat.py
 
@@ -39,7 +40,9 @@ def shared_data() -> Path:
 @pytest.fixture(scope='session')
 def pose_roots(shared_data, tmp_path_factory) -> dict[str, str]:
     """Small COCO, MPII and so on: the environment variables that name them."""
-    return make_roots(shared_data / 'mmpose_samples', tmp_path_factory.mktemp('data'))
+    return make_pose_roots(
+        shared_data / 'mmpose_samples', tmp_path_factory.mktemp('data')
+    )
 
 
 @pytest.fixture
@@ -48,3 +51,17 @@ def pose_data(pose_roots, monkeypatch) -> dict[str, Path]:
     for name, root in pose_roots.items():
         monkeypatch.setenv(name, root)
     return {name: Path(root) for name, root in pose_roots.items()}
+
+
+@pytest.fixture(scope='session')
+def seg_roots(shared_data, tmp_path_factory) -> dict[str, str]:
+    """Small Cityscapes, CamVid and so on: the variables that name their folders."""
+    return make_scene_roots(shared_data, tmp_path_factory.mktemp('scenes'))
+
+
+@pytest.fixture
+def seg_data(seg_roots, monkeypatch) -> dict[str, Path]:
+    """Those variables set, as a user sets them; their folders by name."""
+    for name, root in seg_roots.items():
+        monkeypatch.setenv(name, root)
+    return {name: Path(root) for name, root in seg_roots.items()}

@@ -9,7 +9,6 @@ import torch
 from mmengine.config import Config
 from mmengine.optim.optimizer import amp_optimizer_wrapper
 from running import configure, forget_runs, scalars
-from seg_data import make_roots
 
 from litehrnet_mm.engine import launch
 from litehrnet_mm.engine.launch import train
@@ -39,25 +38,11 @@ SMALL_CROPS = [
 SMALL_SCENES = 'val_dataloader.dataset.pipeline.1.scale="(256,128)"'
 
 
-@pytest.fixture(scope='session')
-def seg_roots(shared_data, tmp_path_factory) -> dict[str, str]:
-    """Small Cityscapes, CamVid and so on: the variables that name their folders."""
-    return make_roots(shared_data, tmp_path_factory.mktemp('scenes'))
-
-
 @pytest.fixture(autouse=True)
 def first_run():
     """Each run is the first of its process."""
     yield
     forget_runs()
-
-
-@pytest.fixture
-def seg_data(seg_roots, monkeypatch) -> dict[str, Path]:
-    """Those variables set, as a user sets them; their folders by name."""
-    for name, root in seg_roots.items():
-        monkeypatch.setenv(name, root)
-    return {name: Path(root) for name, root in seg_roots.items()}
 
 
 @pytest.mark.parametrize('path', LEAVES)

@@ -10,7 +10,7 @@ from litehrnet_mm.analysis.keypoints import analyse, coco_metric
 from litehrnet_mm.analysis.report import as_text, write_report
 from litehrnet_mm.cli import UserError, run_tool
 from litehrnet_mm.engine.config_file import load_config
-from litehrnet_mm.engine.options import Settings
+from litehrnet_mm.engine.options import add_cfg_options
 from litehrnet_mm.engine.preflight import check_data, data_errors
 
 
@@ -40,13 +40,8 @@ def parse_args() -> argparse.Namespace:
         metavar='N',
         help='number of persons on worst.png (%(default)s if not given)',
     )
-    add(
-        '--cfg-options',
-        nargs='+',
-        action=Settings,
-        default={},
-        metavar='KEY=VALUE',
-        help='settings that override the config: those that the test was given',
+    add_cfg_options(
+        parser, 'settings that override the config: those that the test was given'
     )
     return parser.parse_args()
 

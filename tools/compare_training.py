@@ -18,10 +18,9 @@ from mmengine.config import Config
 
 from litehrnet_mm.analysis.complexity_config import measure_config
 from litehrnet_mm.analysis.tables import amount, markdown_table, text_table
-from litehrnet_mm.cli import UserError, positive, run_tool
+from litehrnet_mm.cli import UserError, make_folder, positive, run_tool
 from litehrnet_mm.engine.config_file import load_config
-from litehrnet_mm.engine.options import Settings
-from litehrnet_mm.visualization import make_folder
+from litehrnet_mm.engine.options import add_cfg_options
 from litehrnet_mm.workflow import Workflow
 
 
@@ -42,14 +41,7 @@ def parse_args() -> argparse.Namespace:
         help='of training, in pixels',
     )
     add('--seed', type=int, default=0, metavar='S', help='default: %(default)s')
-    add(
-        '--cfg-options',
-        nargs='+',
-        action=Settings,
-        default={},
-        metavar='KEY=VALUE',
-        help='more settings for all, as for tools/train.py',
-    )
+    add_cfg_options(parser, 'more settings for all, as for tools/train.py')
     add(
         '--work-dir',
         type=Path,

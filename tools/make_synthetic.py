@@ -28,6 +28,7 @@ def add_people(kinds) -> None:
     """Add the sub-command ``people``."""
     add = add_kind(
         kinds,
+        run_people,
         ('people', 'articulated figures with COCO keypoints', 'images/, annotations/'),
         images=1000,
         size=(320, 256),
@@ -49,6 +50,7 @@ def add_streets(kinds) -> None:
     about = 'street scenes with the classes and the layout of Cityscapes'
     add = add_kind(
         kinds,
+        run_streets,
         ('streets', about, 'leftImg8bit/, gtFine/'),
         images=400,
         size=(256, 128),
@@ -58,12 +60,18 @@ def add_streets(kinds) -> None:
 
 
 def add_kind(
-    kinds, about: tuple[str, str, str], images: int, size: tuple[int, int], sheet: str
+    kinds,
+    run: Callable[[argparse.Namespace], None],
+    about: tuple[str, str, str],
+    images: int,
+    size: tuple[int, int],
+    sheet: str,
 ) -> Callable:
     """Add a sub-command with the options that all kinds share.
 
     Args:
         kinds: What to add to.
+        run: What makes such a set.
         about: Its name, what it makes, and folders that it writes.
         images: Number of images if none is given.
         size: Width and height in pixels if none are given.
@@ -76,7 +84,7 @@ def add_kind(
     parser = kinds.add_parser(
         name, help=what, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    parser.set_defaults(run=RUN[name])
+    parser.set_defaults(run=run)
     add = parser.add_argument
     add('out', type=Path, help=f'directory for {folders}')
     add('--images', type=int, default=images, metavar='N', help='number of images')
@@ -129,9 +137,6 @@ def run_streets(args: argparse.Namespace) -> None:
     if args.contact_sheet:
         write_street_sheet(args.contact_sheet, args.seed, size=tuple(args.size))
         print(f'contact sheet in {args.contact_sheet}')
-
-
-RUN = dict(people=run_people, streets=run_streets)
 
 
 def main() -> None:

@@ -8,11 +8,12 @@ from typing import Any
 
 from mmengine.config import Config
 
-from litehrnet_mm.cli import UserError, run_tool
+from litehrnet_mm.cli import UserError, make_folder, run_tool
 from litehrnet_mm.engine.config_file import load_config
 from litehrnet_mm.engine.launch import test
+from litehrnet_mm.engine.mask_loading import without_loading
 from litehrnet_mm.engine.options import apply_common, is_segmentation, make_parser
-from litehrnet_mm.visualization import make_folder
+from litehrnet_mm.engine.preflight import named_paths
 
 
 def parse_args() -> argparse.Namespace:
@@ -78,7 +79,7 @@ def apply_testing(cfg: Config, args: argparse.Namespace) -> None:
         dataset = cfg.test_dataloader.dataset
         dataset.pipeline = cfg.tta_pipeline
         if dataset.get('test_mode'):  # there are no masks to load
-            dataset.pipeline = without_annotations(cfg.tta_pipeline)
+            dataset.pipeline = without_loading(cfg.tta_pipeline)
         cfg.model = dict(**cfg.tta_model, module=cfg.model)
 
 
@@ -98,29 +99,14 @@ def write_label_maps(cfg: Config, folder: str) -> None:
 
 def check_output(dataset: dict[str, Any], folder: Path) -> None:
     """Refuse to write over images and masks, whose names the predictions have."""
-    prefixes = (dataset.get('data_prefix') or {}).values()
-    for prefix in filter(None, prefixes):
-        data = (Path(dataset.get('data_root') or '') / prefix).resolve()
-        if data in (folder.resolve(), *folder.resolve().parents):
+    out = folder.resolve()
+    for _, kind, path in named_paths(dataset, ''):
+        if kind == 'folder' and path.resolve() in (out, *out.parents):
             raise UserError(
                 f'--out {folder} is a folder of the data set, whose files the '
                 'predictions would replace: give another'
             )
     make_folder(folder)
-
-
-def without_annotations(pipeline: list) -> list:
-    """A pipeline, perhaps of test-time augmentation, that loads no masks."""
-    kept = []
-    for item in pipeline:
-        if isinstance(item, list):
-            inner = without_annotations(item)
-            kept += [inner] if inner else []
-        elif 'transforms' in item:
-            kept.append(dict(item, transforms=without_annotations(item.transforms)))
-        elif item.type != 'LoadAnnotations':
-            kept.append(item)
-    return kept
 
 
 def add_metric(cfg: Config, metric: dict) -> None:

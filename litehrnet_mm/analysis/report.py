@@ -15,14 +15,13 @@ from matplotlib.figure import Figure
 from litehrnet_mm.analysis.keypoints import Analysis
 from litehrnet_mm.analysis.matching import MATCH_OKS, MIN_OKS, Person
 from litehrnet_mm.analysis.tables import text_table
-from litehrnet_mm.cli import UserError, progress_bar
+from litehrnet_mm.cli import UserError, make_folder, progress_bar
 from litehrnet_mm.visualization import (
     MIN_SCORE,
     PAPER,
     PoseStyle,
     as_annotation,
     compare_person,
-    make_folder,
     make_grid,
     read_image,
     write_image,

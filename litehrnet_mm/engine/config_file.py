@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +73,11 @@ def _has_key(cfg: Any, dotted: str) -> bool:
         else:
             return False
     return True
+
+
+def data_sets(node: Any) -> Iterator[Mapping[str, Any]]:
+    """A data set of a config, and those that it is made of, however nested."""
+    if isinstance(node, Mapping):
+        yield node
+        for child in (node.get('dataset'), *(node.get('datasets') or ())):
+            yield from data_sets(child)

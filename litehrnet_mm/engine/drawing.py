@@ -16,13 +16,12 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 from mmengine.structures import BaseDataElement
 from torch.utils.data import DataLoader
 
-from litehrnet_mm.cli import UserError, progress_bar
+from litehrnet_mm.cli import UserError, make_folder, progress_bar
 from litehrnet_mm.registry import HOOKS
 from litehrnet_mm.visualization import (
     PoseStyle,
     as_annotation,
     compare_poses,
-    make_folder,
     read_image,
     write_image,
 )

@@ -7,13 +7,14 @@ batch or in the metric after the first evaluation.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.engine.config_file import data_sets
 
 
 def check_keypoints(cfg: Config, splits: tuple[str, ...]) -> None:
@@ -29,23 +30,15 @@ def check_keypoints(cfg: Config, splits: tuple[str, ...]) -> None:
     """
     for split in splits:
         loader = cfg.get(f'{split}_dataloader') or {}
-        for dataset in _datasets(loader.get('dataset')):
-            info = dataset['metainfo']
+        for dataset in data_sets(loader.get('dataset')):
+            info = dataset.get('metainfo') or {}
+            if 'keypoint_info' not in info:
+                continue
             where = f'{split}_dataloader.dataset.metainfo'
             fault = _fault_of_info(info) or _fault_of_head(cfg, info)
             if fault:
                 raise UserError(f'{where}: {fault}')
             _check_annotations(dataset, len(info['keypoint_info']), where)
-
-
-def _datasets(node: Any) -> Iterator[Mapping[str, Any]]:
-    """Data sets, however nested, with ``keypoint_info`` in their metainfo."""
-    if not isinstance(node, Mapping):
-        return
-    if 'keypoint_info' in (node.get('metainfo') or {}):
-        yield node
-    for child in (node.get('dataset'), *(node.get('datasets') or ())):
-        yield from _datasets(child)
 
 
 def _fault_of_info(info: Mapping[str, Any]) -> str | None:

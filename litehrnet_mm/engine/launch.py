@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from litehrnet_mm.checkpoints.compare import check_fits
 from litehrnet_mm.checkpoints.files import is_local, read_checkpoint
 from litehrnet_mm.checkpoints.targets import recognise
-from litehrnet_mm.cli import UserError
+from litehrnet_mm.cli import UserError, make_folder
 from litehrnet_mm.engine.keypoint_check import check_keypoints
 from litehrnet_mm.engine.loading import CurrentKeysHook
 from litehrnet_mm.engine.mask_check import check_masks, watch_masks
@@ -43,12 +43,7 @@ def build_runner(cfg: Config) -> Runner:
         cfg.setdefault('model_wrapper_cfg', on_cpu)
         if _replace_type(cfg.model, 'SyncBN', 'BN') and is_main_process():
             print_log('SyncBN needs GPUs: BN is used in its place', 'current')
-    try:
-        Path(cfg.work_dir).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f'work folder {cfg.work_dir} cannot be made: {error.strerror}'
-        ) from error
+    make_folder(Path(cfg.work_dir), 'work folder')
     return Runner.from_cfg(cfg)
 
 

@@ -10,8 +10,7 @@ from typing import Any
 
 from mmengine.config import Config, DictAction
 
-from litehrnet_mm.cli import UserError
-from litehrnet_mm.visualization import make_folder
+from litehrnet_mm.cli import UserError, make_folder
 
 
 class Settings(DictAction):
@@ -23,6 +22,18 @@ class Settings(DictAction):
             if '=' not in value.lstrip('='):
                 parser.error(f'{option_string}: expected KEY=VALUE, got {value!r}')
         super().__call__(parser, namespace, values, option_string)
+
+
+def add_cfg_options(parser: argparse.ArgumentParser, about: str) -> None:
+    """Add ``--cfg-options KEY=VALUE ...``, with this help text."""
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=Settings,
+        default={},
+        metavar='KEY=VALUE',
+        help=about,
+    )
 
 
 def make_parser(description: str) -> argparse.ArgumentParser:
@@ -37,13 +48,9 @@ def make_parser(description: str) -> argparse.ArgumentParser:
         help='folder for logs, results and checkpoints; if not given, work_dirs/ and '
         "the config's name",
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=Settings,
-        default={},
-        metavar='KEY=VALUE',
-        help='settings that override the config, e.g. train_dataloader.batch_size=32 '
+    add_cfg_options(
+        parser,
+        'settings that override the config, e.g. train_dataloader.batch_size=32 '
         'or model.backbone.out_indices="(0,1)" (quotes, no spaces)',
     )
     parser.add_argument(

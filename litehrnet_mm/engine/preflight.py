@@ -46,15 +46,23 @@ def check_data(cfg: Config, splits: tuple[str, ...]) -> None:
     for split in splits:
         for part in (f'{split}_dataloader', f'{split}_evaluator'):
             if cfg.get(part) is not None:
-                for where, key, path in _named_paths(cfg[part], part):
+                for where, key, path in named_paths(cfg[part], part):
                     _check_path(where, key, path, roots)
 
 
-def _named_paths(node: Any, where: str) -> Iterator[tuple[str, str, Path]]:
-    """Walk to every data set and metric, however nested, and yield its paths."""
+def named_paths(node: Any, where: str) -> Iterator[tuple[str, str, Path]]:
+    """Paths that data sets and metrics name, however nested.
+
+    Args:
+        node: A part of a config.
+        where: Its place in the config, to begin the places of the paths with.
+
+    Yields:
+        Place in the config, ``'folder'`` or a key of ``FILES``, and path.
+    """
     if isinstance(node, (list, tuple)):
         for index, item in enumerate(node):
-            yield from _named_paths(item, f'{where}.{index}')
+            yield from named_paths(item, f'{where}.{index}')
     if not isinstance(node, dict):
         return
     # What MMEngine fetches by a scheme is not for us to check; Path would spoil it.
@@ -69,11 +77,12 @@ def _named_paths(node: Any, where: str) -> Iterator[tuple[str, str, Path]]:
             yield f'{where}.{key}', key, base / name
     prefix = node.get('data_prefix')
     for key, folder in prefix.items() if isinstance(prefix, dict) else ():
-        if isinstance(folder, str) and is_local(folder) and not remote:
+        named = isinstance(folder, str) and folder
+        if named and is_local(folder) and not remote:
             yield f'{where}.data_prefix.{key}', 'folder', root / folder
     for key, child in node.items():
         if key not in ('pipeline', 'data_prefix'):
-            yield from _named_paths(child, f'{where}.{key}')
+            yield from named_paths(child, f'{where}.{key}')
 
 
 def _roots(cfg: Config) -> dict[str, Path]:
@@ -137,7 +146,7 @@ def _describe_data_error(cfg: Config, error: Exception) -> str | None:
     paths = [
         (key, path)
         for split in ('train', 'val', 'test')
-        for _, key, path in _named_paths(cfg.get(f'{split}_dataloader'), '')
+        for _, key, path in named_paths(cfg.get(f'{split}_dataloader'), '')
     ]
     missing, pose, seg = (p.search(text) for p in (NO_SUCH_FILE, POSE_IMAGE, SEG_IMAGE))
     folders = [path.resolve() for key, path in paths if key == 'folder']

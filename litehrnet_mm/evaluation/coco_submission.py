@@ -14,9 +14,8 @@ from typing import Any
 from mmengine.logging import MMLogger
 from mmpose.evaluation.metrics import CocoMetric
 
-from litehrnet_mm.cli import UserError
+from litehrnet_mm.cli import UserError, make_folder
 from litehrnet_mm.registry import METRICS
-from litehrnet_mm.visualization import make_folder
 
 NUM_VALUES = 3 * 17
 

@@ -3,7 +3,6 @@
 from litehrnet_mm.visualization.comparison import compare_person, compare_poses
 from litehrnet_mm.visualization.pictures import (
     PAPER,
-    make_folder,
     make_grid,
     read_image,
     write_image,
@@ -23,7 +22,6 @@ __all__ = [
     'compare_person',
     'compare_poses',
     'draw_people',
-    'make_folder',
     'make_grid',
     'read_image',
     'write_image',

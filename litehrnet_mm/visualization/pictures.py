@@ -13,7 +13,7 @@ import numpy as np
 from mmengine import fileio
 from PIL import Image, ImageDraw, ImageFont
 
-from litehrnet_mm.cli import UserError
+from litehrnet_mm.cli import UserError, make_folder
 
 PAPER, INK = (255, 255, 255), (40, 40, 40)
 """Colours of captions, BGR."""
@@ -98,15 +98,3 @@ def write_image(path: str | os.PathLike, image: np.ndarray) -> None:
     make_folder(path.parent)
     if not cv2.imwrite(str(path), image, (cv2.IMWRITE_JPEG_QUALITY, 90)):
         raise UserError(f'cannot write {path}')
-
-
-def make_folder(path: Path) -> None:
-    """Make a folder for results, and those it lies in.
-
-    Raises:
-        UserError: If it cannot be made.
-    """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f'cannot write to {path}: {error.strerror}') from error

@@ -193,9 +193,7 @@ def test_and_so_it_is_while_testing(cfg, root, tta, monkeypatch):
     if tta:
         cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
         cfg.model = dict(**cfg.tta_model, module=cfg.model)
-    model = build_model(
-        Config(dict(model=cfg.model, default_scope='mmseg')), 'template'
-    )
+    model = build_model(cfg, CONFIG)
     cfg.load_from = str(root / 'fresh.pth')
     torch.save(
         dict(state_dict=getattr(model, 'module', model).state_dict()), cfg.load_from

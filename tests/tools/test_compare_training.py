@@ -2,25 +2,16 @@
 
 import json
 
-import pytest
 from mmengine.config import Config
 from running import assert_one_line
-from seg_data import make_roots
 
 FOLDER = 'configs/seg/camvid'
 NAMES = [f'{net}_1xb8-20k_camvid-360x480' for net in ('fcn_litehrnet-18', 'fast-scnn')]
 CONFIGS = [f'{FOLDER}/{name}.py' for name in NAMES]
 
 
-@pytest.fixture
-def camvid(shared_data, tmp_path, monkeypatch):
-    """A few frames of CamVid, where the configs look for them."""
-    roots = make_roots(shared_data, tmp_path / 'scenes')
-    monkeypatch.setenv('CAMVID_ROOT', roots['CAMVID_ROOT'])
-
-
 def test_all_are_trained_alike_and_a_second_call_only_reads(
-    camvid, call_tool, tmp_path, capfd
+    seg_data, call_tool, tmp_path, capfd
 ):
     work = tmp_path / 'work'
     options = ['--iterations', 2, '--batch-size', 2, '--crop', 64, 96, '--seed', 3]

@@ -10,7 +10,7 @@ import torch
 from mmengine.config import Config
 from PIL import Image
 from running import assert_one_line
-from seg_data import LABEL_IDS, make_roots
+from seg_data import LABEL_IDS
 
 from litehrnet_mm.engine.building import build_model
 
@@ -19,15 +19,11 @@ SERVER = PLAIN.replace('.py', '_test-server.py')
 CAMVID = 'configs/seg/camvid/fcn_litehrnet-18_1xb8-20k_camvid-360x480.py'
 NAME = 'frankfurt_000000_000294_leftImg8bit.png'
 
-
-@pytest.fixture(scope='module')
-def roots(shared_data, tmp_path_factory):
-    """Small Cityscapes, CamVid and so on: the variables that name their folders."""
-    return make_roots(shared_data, tmp_path_factory.mktemp('scenes'))
+pytestmark = pytest.mark.usefixtures('seg_data')
 
 
 @pytest.fixture(scope='module')
-def checkpoints(roots, repository, tmp_path_factory):
+def checkpoints(seg_roots, repository, tmp_path_factory):
     """Fresh networks, which predict this and that."""
     folder = tmp_path_factory.mktemp('weights')
     paths = {}
@@ -41,13 +37,6 @@ def checkpoints(roots, repository, tmp_path_factory):
         paths[config] = folder / f'{len(paths)}.pth'
         torch.save(dict(state_dict=model.state_dict()), paths[config])
     return paths
-
-
-@pytest.fixture(autouse=True)
-def data(roots, monkeypatch):
-    """Those variables set, as a user sets them."""
-    for name, root in roots.items():
-        monkeypatch.setenv(name, root)
 
 
 def evaluate(call_tool, config, checkpoint, tmp_path, *options):
@@ -65,18 +54,20 @@ def evaluate(call_tool, config, checkpoint, tmp_path, *options):
 
 @pytest.mark.parametrize('config', [PLAIN, SERVER])
 def test_label_maps_are_those_of_the_test_server(
-    call_tool, checkpoints, roots, tmp_path, config
+    call_tool, checkpoints, seg_data, tmp_path, config
 ):
     out, dump = tmp_path / 'out', tmp_path / 'dump.pkl'
     evaluate(
         call_tool, config, checkpoints[PLAIN], tmp_path, '--out', out, '--dump', dump
     )
     assert [path.name for path in out.iterdir()] == [NAME]
-    image = Image.open(roots['CITYSCAPES_ROOT'] + f'/leftImg8bit/val/frankfurt/{NAME}')
+    image = Image.open(
+        seg_data['CITYSCAPES_ROOT'] / f'leftImg8bit/val/frankfurt/{NAME}'
+    )
     found = np.asarray(Image.open(out / NAME))
     assert found.dtype == np.uint8
     assert found.shape == (image.height, image.width)
-    ((sample,),) = [pickle.loads(dump.read_bytes())]
+    (sample,) = pickle.loads(dump.read_bytes())
     predicted = np.asarray(sample['pred_sem_seg']['data'])[0]
     assert len(np.unique(predicted)) > 5
     np.testing.assert_array_equal(found, np.array(LABEL_IDS)[predicted])
@@ -125,9 +116,9 @@ def test_overlays_are_drawn_for_each_image(call_tool, checkpoints, tmp_path):
 
 @pytest.mark.parametrize('folder', ['images/val', 'labels/val', 'images/val/new'])
 def test_images_and_masks_are_never_written_over(
-    call_tool, checkpoints, roots, tmp_path, folder
+    call_tool, checkpoints, seg_data, tmp_path, folder
 ):
-    out = f'{roots["CAMVID_ROOT"]}/{folder}'
+    out = f'{seg_data["CAMVID_ROOT"]}/{folder}'
     work = ('--work-dir', tmp_path)
     done = call_tool('test.py', CAMVID, checkpoints[CAMVID], *work, '--out', out)
     assert_one_line(done, f'--out {out} is a folder of the data set')

@@ -1,0 +1,95 @@
+"""What the files of masks are, without MMSegmentation: their size, depth and mode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from litehrnet_mm.cli import UserError, one_line
+
+TURNED = (5, 6, 7, 8)  # values of EXIF's orientation with width and height exchanged
+EXIF_ORIENTATION = 0x0112
+COLOUR_MODES = ('RGB', 'RGBA', 'LA', 'CMYK', 'YCbCr')
+
+
+def check_headers(frame: dict) -> tuple[int, int]:
+    """Height and width that an image and its mask both have.
+
+    Args:
+        frame: MMSegmentation's facts of an image, with ``img_path`` and
+            ``seg_map_path``.
+
+    Raises:
+        UserError: If either cannot be read, they differ, or the mask has colours or
+            values beyond 8 bits.
+    """
+    (size, _), (mask_size, mode) = (
+        _read_header(frame['img_path'], 'image'),
+        _read_header(frame['seg_map_path'], 'mask'),
+    )
+    if mode in COLOUR_MODES:
+        raise UserError(colour_fault(frame['seg_map_path']))
+    if mode.startswith('I'):
+        _check_deep(frame['seg_map_path'])
+    if size != mask_size:
+        raise UserError(
+            size_fault(frame['seg_map_path'], mask_size, frame['img_path'], size)
+        )
+    return size
+
+
+def _read_header(path: str, kind: str) -> tuple[tuple[int, int], str]:
+    """Height and width, and Pillow's mode, without decoding pixels."""
+    try:
+        with Image.open(path) as image:
+            # Asking a PNG for EXIF decodes it; cameras write JPEG.
+            exif = image.getexif() if image.format == 'JPEG' else {}
+            turned = exif.get(EXIF_ORIENTATION) in TURNED
+            width, height = image.size[::-1] if turned else image.size
+            return (height, width), image.mode
+    except UnidentifiedImageError as error:
+        raise UserError(f'{kind} cannot be read: {path} (no image format)') from error
+    except FileNotFoundError as error:
+        raise UserError(f'{kind} not found: {path}') from error
+    except OSError as error:
+        why = error.strerror or one_line(error)
+        raise UserError(f'{kind} cannot be read: {path} ({why})') from error
+
+
+def _check_deep(path: str) -> None:
+    """Check a mask of more than 8 bits, of which MMSegmentation keeps the lowest 8."""
+    with Image.open(path) as image:
+        highest = int(np.asarray(image).max())
+    if highest > 255:
+        raise UserError(
+            f'mask {path} has the value {highest}, and MMSegmentation reads 8 bits: '
+            'up to 255'
+        )
+
+
+def not_found_fault(mask: str, image: str) -> str:
+    """That there is no mask of an image, and what makes it if that is known."""
+    hint = ''
+    if mask.endswith('_gtFine_labelTrainIds.png'):
+        hint = '; tools/prepare_cityscapes.py makes it'
+    return f'mask not found: {mask}, of the image {image}{hint}'
+
+
+def colour_fault(mask: str) -> str:
+    """That a mask is a picture in colours."""
+    return (
+        f'mask {mask} is a colour picture; a mask has one channel, with the number of '
+        'the class in each pixel'
+    )
+
+
+def size_fault(
+    mask: str, size: Sequence[int], image: str, wanted: Sequence[int]
+) -> str:
+    """That a mask has another size (height, width) than its image."""
+    return (
+        f'mask {mask} is {size[1]}x{size[0]} pixels, but its image {image} '
+        f'{wanted[1]}x{wanted[0]} (width x height)'
+    )
