@@ -6,5 +6,7 @@ _base_ = [
 
 model = dict(
     data_preprocessor=dict(size=(360, 480), seg_pad_val=_base_.void),
-    decode_head=dict(num_classes=11, ignore_index=_base_.void),
+    decode_head=dict(
+        num_classes=11, ignore_index=_base_.void, loss_decode=_base_.losses
+    ),
 )

@@ -18,6 +18,11 @@ metainfo = dict(
         *([64, 0, 128], [64, 64, 0], [0, 128, 192]),
     ],
 )
+# The Dice loss counts each class alike: poles, signs and persons have few pixels.
+losses = [
+    dict(type='CrossEntropyLoss', loss_name='loss_ce'),
+    dict(type='DiceLoss', loss_name='loss_dice', ignore_index=void),
+]
 crop_size = (360, 480)
 train_pipeline = [
     dict(type='LoadImageFromFile'),
