@@ -75,3 +75,19 @@ def random_images(*shape: int, seed: int = 1, dtype=torch.float32) -> torch.Tens
 def relative_difference(ours: torch.Tensor, theirs: torch.Tensor) -> float:
     """The largest difference, relative to the largest value."""
     return ((ours - theirs).abs().max() / theirs.abs().max()).item()
+
+
+def settle(model: nn.Module, images: torch.Tensor) -> nn.Module:
+    """Take BatchNorm's statistics from images, as training does, in place.
+
+    Deep nets with statistics from elsewhere amplify rounding so much that not even the
+    same net agrees with itself in two precisions.
+    """
+    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the mean over all batches
+    model.train()
+    with torch.no_grad():
+        model(images)
+    return model.train(False)

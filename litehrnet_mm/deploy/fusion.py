@@ -1,0 +1,120 @@
+"""The exchange across resolutions, each layer computed where it is cheapest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from litehrnet_mm.deploy.folding import Folded, fold_pairs
+from litehrnet_mm.deploy.layers import Convolution, Form
+from litehrnet_mm.deploy.layout import Layout
+from litehrnet_mm.deploy.stacks import flatten_stack, make_stack
+from litehrnet_mm.models.module import Fusion
+
+
+class RewrittenFusion(nn.Module):
+    """A fusion of branches that wait for their spatial weighting.
+
+    1×1 convolutions to finer branches come before the upsampling, as in the original.
+    The factor 2 of the released sum is in the weights of ``f_i0``, and in what branch
+    0 waits for.
+
+    Args:
+        fusion: The original.
+        layouts: Of each branch, which they keep.
+        form: How the network is written down.
+    """
+
+    def __init__(self, fusion: Fusion, layouts: Sequence[Layout], form: Form) -> None:
+        super().__init__()
+        self.form = form
+        self.released = fusion.released
+        self.rows, self.out_branches = fusion.rows, fusion.out_branches
+        self.lateral = nn.ModuleList()
+        count = len(layouts)
+        for j in range(count):
+            finer = [i for i in self.rows if i < j]
+            folded = {
+                i: fold_pairs(fusion[i][j])[0].read(layouts[j]).write(layouts[i])
+                for i in finer
+            }
+            self.lateral.append(LateralConvolutions(folded, form))
+        self.down = nn.ModuleDict()
+        for i in self.rows:
+            for j in range(i):
+                layers = flatten_stack(fusion[i][j])
+                if j == 0 and self.released:
+                    folded, act = layers[-1]
+                    layers[-1] = folded.scaled(2), act
+                self.down[f'{i}_{j}'] = make_stack(layers, layouts[j], layouts[i], form)
+
+    def forward(
+        self, xs: list[Tensor], scales: Sequence[Tensor | None]
+    ) -> list[Tensor]:
+        """Map tensors ``(N, C_i, H/2^i, W/2^i)`` to tensors of the same shapes.
+
+        Args:
+            xs: The branches.
+            scales: For each ``(N, C_i, 1, 1)`` to multiply with, or nothing.
+        """
+        # Of the released sums only that of branch 0 reads branch 0 as it comes in.
+        waits = 0 if self.released else None
+        sources = [
+            x if s is None or i == waits else x * s
+            for i, (x, s) in enumerate(zip(xs, scales))
+        ]
+        up: dict[int, list[Tensor]] = {i: [] for i in self.rows}
+        for lateral, x in zip(self.lateral, sources):
+            for i, y in lateral(x).items():
+                up[i].append(y)
+        out = list(sources)
+        for i in self.rows:
+            if i == 0:
+                y = self._finest(sources[0], scales[0], up[0])
+                if self.released:
+                    sources[0] = y
+            else:
+                y = sources[i]
+                for j in range(i):
+                    y = y + self.down[f'{i}_{j}'](sources[j])
+                if up[i]:
+                    y = self.form.sum_up([y, *up[i]])
+            if i in self.out_branches:
+                keep = i == 0 and self.released and len(self.rows) > 1
+                out[i] = F.relu(y) if keep else F.relu_(y)
+        return out
+
+    def _finest(self, x: Tensor, scale: Tensor | None, up: list[Tensor]) -> Tensor:
+        """The sum for branch 0; the released one has it twice, and still waiting."""
+        if not self.released:
+            return self.form.sum_up([x, *up])
+        return self.form.sum_up([x, *up], 2 if scale is None else 2 * scale)
+
+
+class LateralConvolutions(nn.Module):
+    """The 1×1 convolutions that bring one branch to all finer ones.
+
+    Args:
+        folded: By finer branch its convolution.
+        form: How the network is written down; if not as a graph, they are one.
+    """
+
+    def __init__(self, folded: dict[int, Folded], form: Form) -> None:
+        super().__init__()
+        self.targets = list(folded)
+        self.widths = [len(x.bias) for x in folded.values()]
+        groups = list(folded.values())
+        if groups and not form.graph:
+            weight = torch.cat([x.weight for x in groups])
+            groups = [Folded(weight, torch.cat([x.bias for x in groups]))]
+        self.convs = nn.ModuleList(Convolution(x, form) for x in groups)
+
+    def forward(self, x: Tensor) -> dict[int, Tensor]:
+        """Map ``(N, C_j, H, W)`` to a map ``(N, C_i, H, W)`` for each finer branch."""
+        found = [conv(x) for conv in self.convs]
+        if len(found) == 1:
+            found = found[0].split(self.widths, dim=1)
+        return dict(zip(self.targets, found))
