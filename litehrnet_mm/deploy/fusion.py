@@ -19,8 +19,8 @@ class RewrittenFusion(nn.Module):
     """A fusion of branches that wait for their spatial weighting.
 
     1×1 convolutions to finer branches come before the upsampling, as in the original.
-    The factor 2 of the released sum is in the weights of ``f_i0``, and in what branch
-    0 waits for.
+    The released sum has branch 0 twice: it has to come in so. Its other factor of 2 is
+    in the weights of ``f_i0``.
 
     Args:
         fusion: The original.
@@ -62,8 +62,9 @@ class RewrittenFusion(nn.Module):
         """
         # Of the released sums only that of branch 0 reads branch 0 as it comes in.
         waits = 0 if self.released else None
+        form = self.form
         sources = [
-            x if s is None or i == waits else x * s
+            x if s is None or i == waits else form.scale(x, s)
             for i, (x, s) in enumerate(zip(xs, scales))
         ]
         up: dict[int, list[Tensor]] = {i: [] for i in self.rows}
@@ -73,7 +74,8 @@ class RewrittenFusion(nn.Module):
         out = list(sources)
         for i in self.rows:
             if i == 0:
-                y = self._finest(sources[0], scales[0], up[0])
+                scale = scales[0] if self.released else None
+                y = form.sum_up([sources[0], *up[0]], scale)
                 if self.released:
                     sources[0] = y
             else:
@@ -86,12 +88,6 @@ class RewrittenFusion(nn.Module):
                 keep = i == 0 and self.released and len(self.rows) > 1
                 out[i] = F.relu(y) if keep else F.relu_(y)
         return out
-
-    def _finest(self, x: Tensor, scale: Tensor | None, up: list[Tensor]) -> Tensor:
-        """The sum for branch 0; the released one has it twice, and still waiting."""
-        if not self.released:
-            return self.form.sum_up([x, *up])
-        return self.form.sum_up([x, *up], 2 if scale is None else 2 * scale)
 
 
 class LateralConvolutions(nn.Module):
@@ -107,7 +103,8 @@ class LateralConvolutions(nn.Module):
         self.targets = list(folded)
         self.widths = [len(x.bias) for x in folded.values()]
         groups = list(folded.values())
-        if groups and not form.graph:
+        self.joined = bool(groups) and not form.graph
+        if self.joined:
             weight = torch.cat([x.weight for x in groups])
             groups = [Folded(weight, torch.cat([x.bias for x in groups]))]
         self.convs = nn.ModuleList(Convolution(x, form) for x in groups)
@@ -115,6 +112,6 @@ class LateralConvolutions(nn.Module):
     def forward(self, x: Tensor) -> dict[int, Tensor]:
         """Map ``(N, C_j, H, W)`` to a map ``(N, C_i, H, W)`` for each finer branch."""
         found = [conv(x) for conv in self.convs]
-        if len(found) == 1:
+        if self.joined:
             found = found[0].split(self.widths, dim=1)
         return dict(zip(self.targets, found))

@@ -35,8 +35,35 @@ class Form:
         if self.any_size:
             return 0
         (height, width), (h, w) = fine.shape[-2:], coarse.shape[-2:]
+        height, width, h, w = (int(side) for side in (height, width, h, w))
         factor = height // h
         return factor if (height, width) == (factor * h, factor * w) else 0
+
+    def scale(self, x: Tensor, factor: Tensor) -> Tensor:
+        """``x`` times one number a channel, ``(N, C, 1, 1)``."""
+        return x * self.repeat(factor, x)
+
+    def repeat(self, x: Tensor, like: Tensor) -> Tensor:
+        """Make ``(N, C, 1, 1)`` ready to be multiplied with a map.
+
+        Graph runtimes leave their fast memory layout for products that broadcast.
+        """
+        if not self.graph:
+            return x
+        sides = like.shape[-2:]
+        if self.any_size:
+            return F.interpolate(x, size=sides, mode='nearest')
+        return F.interpolate(x, scale_factor=tuple(map(int, sides)), mode='nearest')
+
+    def pool(self, x: Tensor, factor: int) -> Tensor:
+        """Average windows of ``factor`` pixels a side; borders may cut them off."""
+        if factor == 1:
+            return x
+        # Graph runtimes leave their fast memory layout where windows may be cut off.
+        whole = not self.any_size and all(
+            int(side) % factor == 0 for side in x.shape[2:]
+        )
+        return F.avg_pool2d(x, factor, ceil_mode=not whole)
 
     def upsample(self, x: Tensor, like: Tensor) -> Tensor:
         """Repeat the pixels of ``x`` until it has the size of another map."""
@@ -58,24 +85,20 @@ class Form:
             return x * self.upsample(gate, x)
         return _channels_last(_cells(x, factor) * _spread(gate), x.shape)
 
-    def add_up(
-        self, x: Tensor, coarse: Tensor, scale: Tensor | float | None = None
-    ) -> Tensor:
+    def add_up(self, x: Tensor, coarse: Tensor, scale: Tensor | None = None) -> Tensor:
         """``x``, times one number a channel if there is any, plus a coarser map."""
         factor = self.is_multiple(x, coarse)
         if not self._by_cells(x, factor):
-            x = x if scale is None else x * scale
+            x = x if scale is None else self.scale(x, scale)
             return x + self.upsample(coarse, x)
         cells, coarse = _cells(x, factor), _spread(coarse)
-        if isinstance(scale, Tensor):
-            joined = torch.addcmul(coarse, cells, _spread(scale))
-        elif scale is None:
+        if scale is None:
             joined = cells + coarse
         else:
-            joined = torch.add(coarse, cells, alpha=scale)
+            joined = torch.addcmul(coarse, cells, _spread(scale))
         return _channels_last(joined, x.shape)
 
-    def sum_up(self, maps: list[Tensor], scale: Tensor | float | None = None) -> Tensor:
+    def sum_up(self, maps: list[Tensor], scale: Tensor | None = None) -> Tensor:
         """Upsample maps, finest first, to the size of the finest, and add them.
 
         The finest is multiplied with ``scale`` before.
@@ -86,7 +109,7 @@ class Form:
         """
         finest, *coarser = maps
         if not coarser:
-            return finest if scale is None else finest * scale
+            return finest if scale is None else self.scale(finest, scale)
         if all(self.is_multiple(a, b) == 2 for a, b in zip(maps, coarser)):
             return self.add_up(finest, self.sum_up(coarser), scale)
         finest = self.add_up(finest, coarser[0], scale)

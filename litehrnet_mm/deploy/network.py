@@ -105,23 +105,32 @@ class RewrittenModule(nn.Module):
         self, module: HighResolutionModule, layouts: Sequence[Layout], form: Form
     ) -> None:
         super().__init__()
+        self.form = form
         self.is_lite = module.is_lite
+        doubled = module.with_fuse and module.fuse_layers.released
         if self.is_lite:
-            self.blocks = WeightingChain(module.layers, layouts, form)
+            self.blocks = WeightingChain(module.layers, layouts, form, doubled)
             self.layouts = self.blocks.layouts
         else:
             self.layouts = list(layouts)
-            self.blocks = nn.ModuleList()
-            for i, branch in enumerate(module.layers):
-                units = branch if isinstance(branch, nn.Sequential) else []
-                made = []
-                for unit in units:
-                    made.append(FullWidthShuffleUnit(unit, self.layouts[i], form))
-                    self.layouts[i] = self.layouts[i].shuffled()
-                self.blocks.append(nn.Sequential(*made))
+            self.blocks = nn.ModuleList(
+                self._make_units(branch, i, form, doubled and i == 0)
+                for i, branch in enumerate(module.layers)
+            )
         self.fuse = None
         if module.with_fuse:
             self.fuse = RewrittenFusion(module.fuse_layers, self.layouts, form)
+
+    def _make_units(
+        self, branch: nn.Module, i: int, form: Form, doubled: bool
+    ) -> nn.Sequential:
+        units = list(branch) if isinstance(branch, nn.Sequential) else []
+        made = []
+        for unit in units:
+            factor = 2 if doubled and unit is units[-1] else 1
+            made.append(FullWidthShuffleUnit(unit, self.layouts[i], form, factor))
+            self.layouts[i] = self.layouts[i].shuffled()
+        return nn.Sequential(*made)
 
     def forward(self, branches: list[Tensor]) -> list[Tensor]:
         """Map tensors ``(N, C_i, H/2^i, W/2^i)`` to tensors of the same shapes."""
@@ -132,7 +141,9 @@ class RewrittenModule(nn.Module):
             branches = [layer(x) for layer, x in zip(self.blocks, branches)]
         if self.fuse is not None:
             return self.fuse(branches, scales)
-        return [x if s is None else x * s for x, s in zip(branches, scales)]
+        return [
+            x if s is None else self.form.scale(x, s) for x, s in zip(branches, scales)
+        ]
 
 
 def _shuffles_to_come(net: LiteHRNet, first: int) -> list[int]:

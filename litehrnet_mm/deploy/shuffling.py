@@ -21,9 +21,12 @@ class FullWidthShuffleUnit(nn.Module):
         unit: The original.
         layout: Of the branch.
         form: How the network is written down.
+        factor: What the output should be multiplied with; positive.
     """
 
-    def __init__(self, unit: ShuffleUnit, layout: Layout, form: Form) -> None:
+    def __init__(
+        self, unit: ShuffleUnit, layout: Layout, form: Form, factor: float = 1
+    ) -> None:
         super().__init__()
         half = layout.second_half()
         first, depthwise, last = (fold_module(x) for x in unit.branch2)
@@ -31,10 +34,10 @@ class FullWidthShuffleUnit(nn.Module):
         self.layers = nn.Sequential(
             Convolution(first.read(half).write(inner), form, 'relu'),
             Convolution(depthwise.write(inner), form),
-            Convolution(last.read(inner).write(half), form, 'relu'),
+            Convolution(last.read(inner).write(half).scaled(factor), form, 'relu'),
         )
         passing = torch.tensor(half.order, device=first.weight.device) == PADDING
-        mask = passing.to(first.weight.dtype).view(1, -1, 1, 1)
+        mask = factor * passing.to(first.weight.dtype).view(1, -1, 1, 1)
         self.register_buffer('mask', mask)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -34,6 +34,7 @@ class WeightingChain(nn.Module):
         blocks: The original blocks.
         layouts: Of each branch as it comes in.
         form: How the network is written down.
+        doubled: Whether branch 0 should come out times 2.
 
     Attributes:
         layouts: Of each branch as it goes out.
@@ -44,13 +45,17 @@ class WeightingChain(nn.Module):
         blocks: Sequence[ConditionalChannelWeighting],
         layouts: Sequence[Layout],
         form: Form,
+        doubled: bool,
     ) -> None:
         super().__init__()
         self.form = form
         self.blocks = nn.ModuleList()
         self.layouts = list(layouts)
         for block in blocks:
-            self.blocks.append(FullWidthWeighting(block, self.layouts, form))
+            factors = [1.0] * len(layouts)
+            if doubled and block is blocks[-1]:
+                factors[0] = 2.0
+            self.blocks.append(FullWidthWeighting(block, self.layouts, factors, form))
             for i in block.out_branches:
                 self.layouts[i] = self.layouts[i].shuffled()
 
@@ -60,7 +65,7 @@ class WeightingChain(nn.Module):
         Branches that the last block leaves out come back useless.
         """
         waiting = None
-        pooled = _pool(xs)
+        pooled = self._pool(xs)
         coarse = self.blocks[0].cross.gather(pooled)
         last = self.blocks[-1]
         for block in self.blocks:
@@ -69,7 +74,7 @@ class WeightingChain(nn.Module):
                 break
             # Without cut-off windows the pooled maps have the means of the branches.
             whole = all(map(self.form.is_multiple, xs, pooled))
-            pooled = _pool(xs)
+            pooled = self._pool(xs)
             coarse = block.cross.gather(pooled)
             waiting = block.spatial(coarse if whole else xs)
         scales = last.spatial([xs[i] for i in last.out_branches])
@@ -78,6 +83,10 @@ class WeightingChain(nn.Module):
             found[i] = scale
         return xs, found
 
+    def _pool(self, xs: list[Tensor]) -> list[Tensor]:
+        last = len(xs) - 1
+        return [self.form.pool(x, 2 ** (last - i)) for i, x in enumerate(xs)]
+
 
 class FullWidthWeighting(nn.Module):
     """One block, on all channels.
@@ -85,6 +94,7 @@ class FullWidthWeighting(nn.Module):
     Args:
         block: The original.
         layouts: Of each branch.
+        factors: What each branch should be multiplied with.
         form: How the network is written down.
     """
 
@@ -92,6 +102,7 @@ class FullWidthWeighting(nn.Module):
         self,
         block: ConditionalChannelWeighting,
         layouts: Sequence[Layout],
+        factors: Sequence[float],
         form: Form,
     ) -> None:
         super().__init__()
@@ -101,11 +112,11 @@ class FullWidthWeighting(nn.Module):
         cross = CrossBranchwise if form.graph else CrossJoint
         spatial = SpatialBranchwise if form.graph else SpatialJoint
         self.cross = cross(block, halves, form)
-        self.spatial = spatial(block, halves, form)
+        self.spatial = spatial(_spatial_parts(block, halves, factors), form)
         self.depthwise = nn.ModuleDict(
             {
                 str(i): Convolution(
-                    _full_width(block.depthwise_convs[i], halves[i]), form
+                    _full_width(block.depthwise_convs[i], halves[i], factors[i]), form
                 )
                 for i in self.out_branches
             }
@@ -126,14 +137,6 @@ class FullWidthWeighting(nn.Module):
         for i in self.out_branches:
             out[i] = self.depthwise[str(i)](self.form.multiply_up(xs[i], gates[i]))
         return out
-
-
-def _pool(xs: list[Tensor]) -> list[Tensor]:
-    last = len(xs) - 1
-    return [
-        F.avg_pool2d(x, 2 ** (last - i), ceil_mode=True) if i < last else x
-        for i, x in enumerate(xs)
-    ]
 
 
 class CrossJoint(nn.Module):
@@ -183,6 +186,7 @@ class CrossBranchwise(nn.Module):
         cross = block.cross_resolution_weighting
         conv1, conv2 = fold_module(cross.conv1), fold_module(cross.conv2)
         hidden = Layout.plain(len(conv1.bias), form.channel_block)
+        self.form = form
         counts = [half.channels for half in halves]
         self.conv1, self.conv2 = nn.ModuleList(), nn.ModuleList()
         columns = conv1.weight.split(counts, dim=1)
@@ -203,25 +207,29 @@ class CrossBranchwise(nn.Module):
         self, coarse: list[Tensor], waiting: list[Tensor] | None
     ) -> list[Tensor]:
         """Gates at the coarsest resolution, times what the branches wait for."""
-        hidden = None
-        scales = waiting or [None] * len(coarse)
-        for conv, x, scale in zip(self.conv1, coarse, scales):
-            y = conv(x if scale is None else x * scale)
-            hidden = y if hidden is None else hidden + y
+        scales: list[Tensor | None] = [None] * len(coarse)
+        if waiting is not None:  # repeated once, for two products
+            scales = [self.form.repeat(w, x) for w, x in zip(waiting, coarse)]
+            coarse = [x * scale for x, scale in zip(coarse, scales)]
+        hidden = self.conv1[0](coarse[0])
+        for conv, x in zip(self.conv1[1:], coarse[1:]):
+            hidden = hidden + conv(x)
         hidden = F.relu(hidden)
         gates = [conv(hidden) for conv in self.conv2]
         return [g if s is None else g * s for g, s in zip(gates, scales)]
 
 
 class SpatialJoint(nn.Module):
-    """Spatial weighting of all branches at once, with weights between none of them."""
+    """Spatial weighting of all branches at once, with weights between none of them.
 
-    def __init__(
-        self, block: ConditionalChannelWeighting, halves: list[Layout], form: Form
-    ) -> None:
+    Args:
+        parts: Squeeze and excitation of each branch.
+        form: How the network is written down.
+    """
+
+    def __init__(self, parts: list[tuple[Folded, Folded]], form: Form) -> None:
         super().__init__()
-        parts = _spatial_parts(block, halves)
-        self.widths = [halves[i].width for i in block.out_branches]
+        self.widths = [len(excite.bias) for _, excite in parts]
         self.squeeze = Convolution(_block_diagonal([x for x, _ in parts]), form, 'relu')
         self.excite = Convolution(
             _block_diagonal([x for _, x in parts]), form, 'sigmoid'
@@ -244,14 +252,17 @@ class SpatialJoint(nn.Module):
 
 
 class SpatialBranchwise(nn.Module):
-    """Spatial weighting, each branch for itself."""
+    """Spatial weighting, each branch for itself.
 
-    def __init__(
-        self, block: ConditionalChannelWeighting, halves: list[Layout], form: Form
-    ) -> None:
+    Args:
+        parts: Squeeze and excitation of each branch.
+        form: How the network is written down.
+    """
+
+    def __init__(self, parts: list[tuple[Folded, Folded]], form: Form) -> None:
         super().__init__()
         self.squeeze, self.excite = nn.ModuleList(), nn.ModuleList()
-        for squeeze, excite in _spatial_parts(block, halves):
+        for squeeze, excite in parts:
             hidden = Layout.plain(len(squeeze.bias), form.channel_block)
             narrow = squeeze.write(hidden)
             self.squeeze.append(Convolution(narrow, form, 'relu'))
@@ -272,17 +283,21 @@ class SpatialBranchwise(nn.Module):
 
 
 def _spatial_parts(
-    block: ConditionalChannelWeighting, halves: list[Layout]
+    block: ConditionalChannelWeighting,
+    halves: Sequence[Layout],
+    factors: Sequence[float],
 ) -> list[tuple[Folded, Folded]]:
-    weightings = [block.spatial_weighting[i] for i in block.out_branches]
-    used = [halves[i] for i in block.out_branches]
-    return [
-        (
-            fold_module(weighting.conv1).read(half),
-            _gate_rows(fold_module(weighting.conv2), half),
-        )
-        for weighting, half in zip(weightings, used)
-    ]
+    """Squeeze and excitation of each branch that is used, on all its channels.
+
+    What they average is times a factor, which the squeezing takes back.
+    """
+    parts = []
+    for i in block.out_branches:
+        weighting, half = block.spatial_weighting[i], halves[i]
+        squeeze = fold_module(weighting.conv1).read(half)
+        squeeze = Folded(squeeze.weight / factors[i], squeeze.bias)
+        parts.append((squeeze, _gate_rows(fold_module(weighting.conv2), half)))
+    return parts
 
 
 def _gate_rows(folded: Folded, layout: Layout) -> Folded:
@@ -292,13 +307,14 @@ def _gate_rows(folded: Folded, layout: Layout) -> Folded:
     )
 
 
-def _full_width(depthwise: nn.Module, half: Layout) -> Folded:
-    """A depthwise convolution of one half, and nothing done to the other."""
+def _full_width(depthwise: nn.Module, half: Layout, factor: float) -> Folded:
+    """A depthwise convolution of one half; the other passes. Both times a factor."""
     folded = fold_module(depthwise)
     weight = half.arrange(folded.weight, 0)
     passing = torch.tensor(half.order, device=weight.device) == PADDING
     weight[passing, :, 1, 1] = 1
-    return Folded(weight, half.arrange(folded.bias, 0), depthwise=True)
+    full = Folded(weight, half.arrange(folded.bias, 0), depthwise=True)
+    return full.scaled(factor)
 
 
 def _block_diagonal(parts: list[Folded]) -> Folded:
