@@ -1,0 +1,81 @@
+"""What an exported file tells of itself, for programs without any configs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.registry import DATASETS
+
+from litehrnet_mm.engine.config_file import data_sets
+from litehrnet_mm.engine.options import is_segmentation
+from litehrnet_mm.version import __version__
+
+
+def describe(cfg: Config, size: tuple[int, int]) -> dict[str, Any]:
+    """Facts about a model, to write into a file.
+
+    Args:
+        cfg: Its config.
+        size: Height and width of the input, in pixels.
+
+    Returns:
+        ``task``, ``version``, ``input_size`` (height, width), ``mean``, ``std`` and
+        ``rgb`` (the order of the network's channels); of segmentation ``classes`` and
+        ``palette`` (RGB); of pose ``keypoints``, ``skeleton`` (pairs of numbers),
+        ``flip_pairs`` (for each keypoint its partner), ``codec`` and ``test_cfg``.
+    """
+    preprocessor = cfg.model.get('data_preprocessor') or {}
+    facts = dict(
+        task='segmentation' if is_segmentation(cfg) else 'pose',
+        version=__version__,
+        input_size=list(size),
+        mean=list(preprocessor.get('mean') or []),
+        std=list(preprocessor.get('std') or []),
+        rgb=bool(preprocessor.get('bgr_to_rgb')),
+    )
+    meta = _meta_of_data(cfg)
+    if is_segmentation(cfg):
+        for key in ('classes', 'palette'):
+            facts[key] = [_plain(value) for value in meta.get(key) or ()]
+        return facts
+    facts.update(
+        keypoints=[meta['keypoint_id2name'][k] for k in range(meta['num_keypoints'])],
+        skeleton=[list(map(int, link)) for link in meta['skeleton_links']],
+        flip_pairs=[int(k) for k in meta['flip_indices']],
+        codec=_plain(cfg.model.get('head', {}).get('decoder') or {}),
+        test_cfg=_plain(cfg.model.get('test_cfg') or {}),
+    )
+    return facts
+
+
+def _meta_of_data(cfg: Config) -> Mapping[str, Any]:
+    """What is known of the data set that the model was made for."""
+    scope = cfg.get('default_scope', 'mmengine')
+    loader = cfg.get('test_dataloader') or cfg.get('val_dataloader') or {}
+    # Of a data set made of others the first is asked.
+    *_, dataset = list(data_sets(loader.get('dataset')))[:2] or [{}]
+    with DATASETS.switch_scope_and_registry(scope) as registry:
+        kind = registry.get(dataset['type'])
+    given = dataset.get('metainfo')
+    if scope == 'mmpose':
+        from mmpose.datasets.datasets.utils import parse_pose_metainfo
+
+        return parse_pose_metainfo(_plain(given or kind.METAINFO))
+    return {**kind.METAINFO, **(given or {})}
+
+
+def _plain(value: Any) -> Any:
+    """Without the types of configs."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def to_properties(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Facts as the strings that ONNX keeps: JSON."""
+    return {f'litehrnet_mm.{key}': json.dumps(value) for key, value in facts.items()}
