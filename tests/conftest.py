@@ -2,6 +2,8 @@
 
 import functools
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,3 +67,34 @@ def seg_data(seg_roots, monkeypatch) -> dict[str, Path]:
     for name, root in seg_roots.items():
         monkeypatch.setenv(name, root)
     return {name: Path(root) for name, root in seg_roots.items()}
+
+
+@pytest.fixture(scope='session')
+def run_tool(repository):
+    """Run a tool as a user would, and return what it said."""
+
+    def run(
+        tool: str, *args: object, env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess:
+        command = [sys.executable, f'tools/{tool}', *map(str, args)]
+        return subprocess.run(
+            command,
+            cwd=repository,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env={**os.environ, **(env or {})},
+        )
+
+    return run
+
+
+@pytest.fixture(scope='session')
+def tinypose(run_tool, shared_data, tmp_path_factory) -> Path:
+    """PP-TinyPose, converted."""
+    source = shared_data / 'pp_tinypose'
+    out = tmp_path_factory.mktemp('weights') / 'tinypose.pth'
+    graph = source / 'tinypose_256x192.param'
+    done = run_tool('convert_checkpoint.py', 'pp-tinypose', graph, out)
+    assert done.returncode == 0, done.stderr
+    return out

@@ -25,7 +25,8 @@ def describe(cfg: Config, size: tuple[int, int]) -> dict[str, Any]:
         ``task``, ``version``, ``input_size`` (height, width), ``mean``, ``std`` and
         ``rgb`` (the order of the network's channels); of segmentation ``classes`` and
         ``palette`` (RGB); of pose ``keypoints``, ``skeleton`` (pairs of numbers),
-        ``flip_pairs`` (for each keypoint its partner), ``codec`` and ``test_cfg``.
+        ``flip_pairs`` (for each keypoint its partner), ``codec``, ``test_cfg``,
+        ``padding`` (of boxes) and ``udp`` (how crops are aligned).
     """
     preprocessor = cfg.model.get('data_preprocessor') or {}
     facts = dict(
@@ -47,8 +48,19 @@ def describe(cfg: Config, size: tuple[int, int]) -> dict[str, Any]:
         flip_pairs=[int(k) for k in meta['flip_indices']],
         codec=_plain(cfg.model.get('head', {}).get('decoder') or {}),
         test_cfg=_plain(cfg.model.get('test_cfg') or {}),
+        **_cropping(cfg),
     )
     return facts
+
+
+def _cropping(cfg: Config) -> dict[str, Any]:
+    """How the test pipeline of a pose config cuts out persons."""
+    pipeline = cfg.get('test_dataloader', {}).get('dataset', {}).get('pipeline', ())
+    steps = {step['type']: step for step in pipeline}
+    return dict(
+        padding=steps.get('GetBBoxCenterScale', {}).get('padding', 1.25),
+        udp=bool(steps.get('TopdownAffine', {}).get('use_udp', False)),
+    )
 
 
 def _meta_of_data(cfg: Config) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
@@ -28,7 +28,7 @@ def build_model(cfg: Config, path: str) -> nn.Module:
         raise UserError(f'config {path} has no model')
     try:
         with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmengine')):
-            return MODELS.build(_without_weights(cfg.model.to_dict()))
+            return MODELS.build(ConfigDict(_without_weights(cfg.model.to_dict())))
     except Exception as error:  # whatever a constructor finds wrong
         raise UserError(
             f'the model of config {path} cannot be built: {one_line(error)}'

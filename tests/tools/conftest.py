@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import runpy
 import subprocess
 import sys
@@ -16,37 +15,6 @@ from running import forget_runs
 def coco(shared_data) -> Path:
     """32 images of COCO val2017 with 68 annotated persons."""
     return shared_data / 'coco_mini_val'
-
-
-@pytest.fixture(scope='session')
-def run_tool(repository):
-    """Run a tool as a user would, and return what it said."""
-
-    def run(
-        tool: str, *args: object, env: dict[str, str] | None = None
-    ) -> subprocess.CompletedProcess:
-        command = [sys.executable, f'tools/{tool}', *map(str, args)]
-        return subprocess.run(
-            command,
-            cwd=repository,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            env={**os.environ, **(env or {})},
-        )
-
-    return run
-
-
-@pytest.fixture(scope='session')
-def tinypose(run_tool, shared_data, tmp_path_factory) -> Path:
-    """PP-TinyPose, converted."""
-    source = shared_data / 'pp_tinypose'
-    out = tmp_path_factory.mktemp('weights') / 'tinypose.pth'
-    graph = source / 'tinypose_256x192.param'
-    done = run_tool('convert_checkpoint.py', 'pp-tinypose', graph, out)
-    assert done.returncode == 0, done.stderr
-    return out
 
 
 @pytest.fixture

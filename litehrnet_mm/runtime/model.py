@@ -1,0 +1,139 @@
+"""An exported file, opened."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+PREFIX = 'litehrnet_mm.'
+BACKENDS = ('onnxruntime', 'openvino')
+
+
+class RuntimeModel:
+    """A file that ``tools/export_onnx.py`` wrote.
+
+    Args:
+        path: The file.
+        task: What it should be for, ``'pose'`` or ``'segmentation'``.
+        backend: ``'onnxruntime'``, or ``'openvino'`` if that is installed.
+        threads: Threads to compute with; 0 leaves it to the backend.
+        providers: ONNX Runtime's, e.g. ``['CUDAExecutionProvider']``; its CPU if not
+            given.
+
+    Attributes:
+        facts: What the file tells of itself, see
+            :func:`litehrnet_mm.deploy.metadata.describe`.
+        outputs: Names of the outputs.
+
+    Raises:
+        ValueError: If there is no such file, it is none that ``tools/export_onnx.py``
+            wrote, or is for another task; or the backend is not known or not there.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        task: str,
+        backend: str = 'onnxruntime',
+        threads: int = 0,
+        providers: list[str] | None = None,
+    ) -> None:
+        if backend not in BACKENDS:
+            raise ValueError(f'backend must be one of {BACKENDS}, got {backend!r}')
+        if not Path(path).is_file():
+            raise ValueError(f'no such file: {path}')
+        session = _open(path, threads, providers)
+        self.facts = _read_facts(session, path)
+        if self.facts['task'] != task:
+            raise ValueError(f'{path} is for {self.facts["task"]}, not for {task}')
+        (image,) = session.get_inputs()
+        self.outputs = [output.name for output in session.get_outputs()]
+        self.takes_uint8 = image.type == 'tensor(uint8)'
+        self.batch = image.shape[0] if isinstance(image.shape[0], int) else None
+        sides = image.shape[1:3] if self.takes_uint8 else image.shape[2:4]
+        self.any_size = not all(isinstance(side, int) for side in sides)
+        self._run = _runner(session, path, backend, threads)
+
+    def run(self, images: np.ndarray) -> list[np.ndarray]:
+        """Compute the outputs of a batch.
+
+        Args:
+            images: ``(N, H, W, 3)``, BGR, uint8.
+
+        Returns:
+            For each output an array, its first dimension N.
+        """
+        x = images if self.takes_uint8 else self._normalise(images)
+        if self.batch is None:
+            return self._run(x)
+        parts = [self._run(part) for part in self._batches(x)]
+        return [np.concatenate(found)[: len(x)] for found in zip(*parts)]
+
+    def _batches(self, x: np.ndarray) -> list[np.ndarray]:
+        """Batches of the size that the file was written for; the last filled up."""
+        lacking = -len(x) % self.batch
+        filled = np.concatenate([x, np.repeat(x[-1:], lacking, axis=0)])
+        return np.split(filled, len(filled) // self.batch)
+
+    def _normalise(self, images: np.ndarray) -> np.ndarray:
+        if self.facts['rgb']:
+            images = images[..., ::-1]
+        mean = np.array(self.facts['mean'] or [0], np.float32)
+        std = np.array(self.facts['std'] or [1], np.float32)
+        x = (images.astype(np.float32) - mean) / std
+        return np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+
+
+def _open(
+    path: str | os.PathLike, threads: int, providers: list[str] | None
+) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(
+            os.fspath(path), options, providers=providers or ['CPUExecutionProvider']
+        )
+    except Exception as error:  # of many kinds, all the runtime's
+        first = str(error).strip().splitlines()[0]
+        raise ValueError(f'{path} cannot be opened: {first}') from error
+
+
+def _read_facts(
+    session: onnxruntime.InferenceSession, path: str | os.PathLike
+) -> dict[str, Any]:
+    found = session.get_modelmeta().custom_metadata_map
+    try:
+        facts = {
+            key.removeprefix(PREFIX): json.loads(value)
+            for key, value in found.items()
+            if key.startswith(PREFIX)
+        }
+    except ValueError as error:
+        raise ValueError(f'{path}: its metadata is damaged: {error}') from error
+    if 'task' not in facts:
+        raise ValueError(
+            f'{path} does not tell what it is: write it with tools/export_onnx.py'
+        )
+    return facts
+
+
+def _runner(session, path, backend: str, threads: int):
+    """What maps an input to the list of outputs."""
+    if backend == 'onnxruntime':
+        (image,) = session.get_inputs()
+        return lambda x: session.run(None, {image.name: x})
+    try:
+        import openvino
+    except ImportError as error:
+        raise ValueError('backend openvino: pip install openvino') from error
+    settings = {'PERFORMANCE_HINT': 'LATENCY'}
+    if threads:
+        settings['INFERENCE_NUM_THREADS'] = threads
+    compiled = openvino.Core().compile_model(os.fspath(path), 'CPU', settings)
+    return lambda x: [np.array(y) for y in compiled(x).values()]

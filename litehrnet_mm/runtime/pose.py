@@ -1,0 +1,109 @@
+"""Poses of persons in an image."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from litehrnet_mm.runtime.crops import Crop
+from litehrnet_mm.runtime.heatmaps import decode, flip_back
+from litehrnet_mm.runtime.model import RuntimeModel
+
+
+class PoseRuntime:
+    """A pose network, with the results of MMPose's test pipeline.
+
+    Args:
+        path: A file that ``tools/export_onnx.py`` wrote, with heatmaps or (by
+            ``--decode``) with keypoints.
+        flip_test: Average with the mirrored image. ``None`` is what the config says,
+            if the file has heatmaps.
+        **settings: ``backend``, ``threads`` and ``providers`` of
+            :class:`~litehrnet_mm.runtime.model.RuntimeModel`.
+
+    Attributes:
+        keypoints (list[str]): Names of the keypoints.
+        skeleton (list[list[int]]): Pairs of keypoints to be joined by lines.
+
+    Raises:
+        ValueError: If the file cannot be used.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike, flip_test: bool | None = None, **settings: Any
+    ) -> None:
+        self.model = RuntimeModel(path, 'pose', **settings)
+        facts = self.model.facts
+        self.keypoints, self.skeleton = facts['keypoints'], facts['skeleton']
+        self.decoded = self.model.outputs == ['keypoints', 'scores']
+        if not self.decoded and self.model.outputs != ['heatmaps']:
+            raise ValueError(f'{path} gives {self.model.outputs}, not heatmaps')
+        if self.decoded and flip_test:
+            raise ValueError('flip_test needs heatmaps: export without --decode')
+        says = bool(facts['test_cfg'].get('flip_test')) and not self.decoded
+        self.flip_test = says if flip_test is None else flip_test
+        height, width = facts['input_size']
+        self.size = (width, height)
+
+    def __call__(
+        self, image: np.ndarray, boxes: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Find the poses of all persons, in one batch.
+
+        Args:
+            image: ``(H, W, 3)``, BGR, uint8.
+            boxes: ``(N, 4)``: left, top, right and bottom of each person, in pixels.
+                ``None`` is one person as large as the image.
+
+        Returns:
+            Keypoints ``(N, K, 2)`` in pixels of the image, scores ``(N, K)``.
+
+        Raises:
+            ValueError: If the image or the boxes have another shape.
+        """
+        check_image(image)
+        if boxes is None:
+            boxes = [[0, 0, image.shape[1], image.shape[0]]]
+        boxes = np.asarray(boxes, np.float32)
+        if not boxes.size:
+            count = len(self.keypoints)
+            return np.zeros((0, count, 2)), np.zeros((0, count))
+        if boxes.ndim != 2 or boxes.shape[1] != 4:
+            raise ValueError(f'boxes must have the shape (N, 4), got {boxes.shape}')
+        padding, aspect = self.model.facts['padding'], self.size[0] / self.size[1]
+        crops = [Crop.around(box, padding, aspect) for box in boxes]
+        udp = self.model.facts['udp']
+        images = np.stack([crop.cut(image, self.size, udp) for crop in crops])
+        points, scores = self._find(images)
+        placed = [crop.to_image(p, self.size) for crop, p in zip(crops, points)]
+        return np.stack(placed), scores
+
+    def _find(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Keypoints in pixels of the crops, and scores."""
+        if self.decoded:
+            points, scores = self.model.run(images)
+            return points, scores
+        (heatmaps,) = self.model.run(images)
+        if self.flip_test:
+            facts = self.model.facts
+            (mirrored,) = self.model.run(np.ascontiguousarray(images[:, :, ::-1]))
+            shift = bool(facts['test_cfg'].get('shift_heatmap'))
+            mirrored = flip_back(mirrored, facts['flip_pairs'], shift)
+            heatmaps = (heatmaps + mirrored) * 0.5
+        return decode(heatmaps, self.model.facts['codec'])
+
+
+def check_image(image: np.ndarray) -> None:
+    """Refuse what is no image.
+
+    Raises:
+        ValueError: If it is not ``(H, W, 3)``, uint8.
+    """
+    shape = getattr(image, 'shape', None)
+    kind = getattr(image, 'dtype', type(image).__name__)
+    if shape is None or len(shape) != 3 or shape[2] != 3 or kind != np.uint8:
+        raise ValueError(
+            f'an image is an array (H, W, 3) of uint8, BGR, got {shape} of {kind}'
+        )
