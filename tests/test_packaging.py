@@ -23,8 +23,8 @@ PIN = re.compile(r'([A-Za-z0-9_.-]+)==([^\s;]+)(\s*#.*)?')
 
 # What `pip check` may say, for the reasons that requirements/runtime.txt gives.
 EXPLAINED = re.compile(
-    r'(mmengine|mmpose|mmcv-lite) \S+ requires (chumpy|opencv-python), '
-    r'which is not installed\.'
+    r'((mmengine|mmpose|mmcv-lite) \S+ requires (chumpy|opencv-python)'
+    r'|openvino \S+ requires openvino-telemetry), which is not installed\.'
 )
 
 

@@ -50,7 +50,7 @@ def export(model: nn.Module, cfg: Config, path: Path, plan: Plan) -> float:
         fast = rewrite(model, False, 'graph', CHANNEL_BLOCK, plan.dynamic == 'all')
         graph = ExportedModel(fast, cfg, plan.wanted).eval()
         images = model_input(next(sample_images(plan.size)), preprocessor, plan)
-        _write(graph, torch.from_numpy(images), part, plan)
+        write_graph(graph, torch.from_numpy(images), part, plan)
         _finish(part, cfg, plan)
         worst = verify(part, reference, preprocessor, plan)
         os.replace(part, path)
@@ -61,7 +61,17 @@ def export(model: nn.Module, cfg: Config, path: Path, plan: Plan) -> float:
     return worst
 
 
-def _write(graph: ExportedModel, images: torch.Tensor, path: Path, plan: Plan) -> None:
+def write_graph(
+    graph: ExportedModel, images: torch.Tensor, path: Path, plan: Plan
+) -> None:
+    """Write a graph as ONNX, unchecked.
+
+    Args:
+        graph: The model; afterwards it knows the names of its outputs.
+        images: A batch as it takes.
+        path: The file.
+        plan: Of it ``dynamic`` and ``opset`` count here.
+    """
     with torch.no_grad(), warnings.catch_warnings():
         graph(images)  # names its outputs
         # Sizes become constants where they should, and the exporter that does without

@@ -74,21 +74,22 @@ class Form:
             return F.interpolate(x, scale_factor=factor, mode='nearest')
         return F.interpolate(x, size=like.shape[-2:], mode='nearest')
 
-    def _by_cells(self, x: Tensor, factor: int) -> bool:
-        # How the results lie in memory is known only then.
-        return not self.graph and factor > 1 and x.stride(1) == 1
+    def _by_cells(self, x: Tensor, coarse: Tensor, factor: int) -> bool:
+        # How results lie in memory is known only if channels come last in both.
+        last = x.stride(1) == 1 and coarse.stride(1) == 1
+        return not self.graph and factor > 1 and last
 
     def multiply_up(self, x: Tensor, gate: Tensor) -> Tensor:
         """``x`` times a coarser gate."""
         factor = self.is_multiple(x, gate)
-        if not self._by_cells(x, factor):
+        if not self._by_cells(x, gate, factor):
             return x * self.upsample(gate, x)
         return _channels_last(_cells(x, factor) * _spread(gate), x.shape)
 
     def add_up(self, x: Tensor, coarse: Tensor, scale: Tensor | None = None) -> Tensor:
         """``x``, times one number a channel if there is any, plus a coarser map."""
         factor = self.is_multiple(x, coarse)
-        if not self._by_cells(x, factor):
+        if not self._by_cells(x, coarse, factor):
             x = x if scale is None else self.scale(x, scale)
             return x + self.upsample(coarse, x)
         cells, coarse = _cells(x, factor), _spread(coarse)

@@ -5,13 +5,23 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 import onnxruntime
 
 PREFIX = 'litehrnet_mm.'
 BACKENDS = ('onnxruntime', 'openvino')
+FACTS = dict(
+    pose=(
+        *('task', 'input_size', 'mean', 'std', 'rgb', 'keypoints', 'skeleton'),
+        *('flip_pairs', 'codec', 'test_cfg', 'padding', 'udp'),
+    ),
+    segmentation=('task', 'input_size', 'mean', 'std', 'rgb', 'classes', 'palette'),
+)
+"""What a file has to tell of itself."""
+
+Run = Callable[[np.ndarray], list[np.ndarray]]
 
 
 class RuntimeModel:
@@ -57,7 +67,10 @@ class RuntimeModel:
         self.batch = image.shape[0] if isinstance(image.shape[0], int) else None
         sides = image.shape[1:3] if self.takes_uint8 else image.shape[2:4]
         self.any_size = not all(isinstance(side, int) for side in sides)
-        self._run = _runner(session, path, backend, threads)
+        if backend == 'onnxruntime':
+            self._run = _with_session(session)
+        else:
+            self._run = open_backend(path, backend, threads)
 
     def run(self, images: np.ndarray) -> list[np.ndarray]:
         """Compute the outputs of a batch.
@@ -116,24 +129,44 @@ def _read_facts(
         }
     except ValueError as error:
         raise ValueError(f'{path}: its metadata is damaged: {error}') from error
-    if 'task' not in facts:
+    needed = FACTS.get(facts.get('task'), ('task',))
+    lacking = [key for key in needed if key not in facts]
+    if lacking or facts['task'] not in FACTS:
         raise ValueError(
-            f'{path} does not tell what it is: write it with tools/export_onnx.py'
+            f'{path} does not tell what it is ({lacking or facts["task"]}): write it '
+            'with tools/export_onnx.py of this version'
         )
     return facts
 
 
-def _runner(session, path, backend: str, threads: int):
-    """What maps an input to the list of outputs."""
+def open_backend(path: str | os.PathLike, backend: str, threads: int = 0) -> Run:
+    """Open any ONNX file of one input, from wherever it is from.
+
+    Args:
+        path: The file, which is not needed any more afterwards.
+        backend: ``'onnxruntime'`` or ``'openvino'``.
+        threads: Threads of the CPU; 0 leaves it to the backend.
+
+    Returns:
+        What maps an input to the list of outputs.
+
+    Raises:
+        ValueError: If it cannot be opened, or OpenVINO is not installed.
+    """
     if backend == 'onnxruntime':
-        (image,) = session.get_inputs()
-        return lambda x: session.run(None, {image.name: x})
+        return _with_session(_open(path, threads, None))
     try:
         import openvino
     except ImportError as error:
         raise ValueError('backend openvino: pip install openvino') from error
-    settings = {'PERFORMANCE_HINT': 'LATENCY'}
+    # Left to itself, it computes in bfloat16 where the CPU can.
+    settings = {'PERFORMANCE_HINT': 'LATENCY', 'INFERENCE_PRECISION_HINT': 'f32'}
     if threads:
         settings['INFERENCE_NUM_THREADS'] = threads
     compiled = openvino.Core().compile_model(os.fspath(path), 'CPU', settings)
     return lambda x: [np.array(y) for y in compiled(x).values()]
+
+
+def _with_session(session: onnxruntime.InferenceSession) -> Run:
+    (image,) = session.get_inputs()
+    return lambda x: session.run(None, {image.name: x})

@@ -83,6 +83,17 @@ def test_poses_are_those_of_mmpose(exported, people, path, unbiased):
             np.testing.assert_allclose(values, expected.keypoint_scores[0], atol=1e-3)
 
 
+def test_openvino_finds_the_same(exported, people):
+    pytest.importorskip('openvino')
+    _, out = exported(PLAIN)
+    one, other = PoseRuntime(out), PoseRuntime(out, backend='openvino', threads=1)
+    for (_, image), boxes in list(people.items())[:3]:
+        for found, expected in zip(
+            *(p(cv2.imread(image), boxes) for p in (one, other))
+        ):
+            np.testing.assert_allclose(found, expected, atol=0.05)
+
+
 def test_keypoints_from_the_graph_are_those_from_heatmaps(exported, people):
     _, heatmaps = exported(PLAIN)
     _, decoded = exported(PLAIN, decode=True, preprocess=True)
