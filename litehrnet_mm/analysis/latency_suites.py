@@ -195,7 +195,8 @@ def forward(model: nn.Module, images: Tensor, compiled: bool) -> Run:
 
 def training_step(model: nn.Module, images: Tensor) -> Run:
     """Forward and backward pass of a backbone, and a step of the optimiser."""
-    net = model.backbone.train()
+    net = model.backbone
+    net.train()  # MMPose's returns nothing
     optimiser = torch.optim.Adam(net.parameters(), lr=1e-9)
 
     def run() -> None:
