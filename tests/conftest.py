@@ -47,12 +47,17 @@ def pose_roots(shared_data, tmp_path_factory) -> dict[str, str]:
     )
 
 
+def set_variables(roots: dict[str, str], monkeypatch) -> dict[str, Path]:
+    """Set variables to the folders that they name, for a test; those folders."""
+    for name, root in roots.items():
+        monkeypatch.setenv(name, root)
+    return {name: Path(root) for name, root in roots.items()}
+
+
 @pytest.fixture
 def pose_data(pose_roots, monkeypatch) -> dict[str, Path]:
     """Those variables set, as a user sets them; their folders by name."""
-    for name, root in pose_roots.items():
-        monkeypatch.setenv(name, root)
-    return {name: Path(root) for name, root in pose_roots.items()}
+    return set_variables(pose_roots, monkeypatch)
 
 
 @pytest.fixture(scope='session')
@@ -64,9 +69,7 @@ def seg_roots(shared_data, tmp_path_factory) -> dict[str, str]:
 @pytest.fixture
 def seg_data(seg_roots, monkeypatch) -> dict[str, Path]:
     """Those variables set, as a user sets them; their folders by name."""
-    for name, root in seg_roots.items():
-        monkeypatch.setenv(name, root)
-    return {name: Path(root) for name, root in seg_roots.items()}
+    return set_variables(seg_roots, monkeypatch)
 
 
 @pytest.fixture(scope='session')

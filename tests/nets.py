@@ -5,6 +5,18 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from litehrnet_mm.analysis.randomising import randomise
+
+__all__ = [
+    'PUBLISHED',
+    'mmpose_extra',
+    'random_images',
+    'randomise',
+    'relative_difference',
+    'settle',
+    'tiny_extra',
+]
+
 PUBLISHED = {
     'litehrnet-18': ((2, 4, 2), 'LITE', (40, 80, 160, 320)),
     'litehrnet-30': ((3, 8, 3), 'LITE', (40, 80, 160, 320)),
@@ -42,28 +54,6 @@ def mmpose_extra(
 def tiny_extra(module_type: str = 'LITE', **kwargs) -> dict:
     """A narrow, shallow net of four branches."""
     return mmpose_extra((1, 1, 2), module_type, (8, 16, 24, 32), **kwargs)
-
-
-def randomise(model: nn.Module, seed: int = 0) -> nn.Module:
-    """Give every parameter and BatchNorm statistic a random value, in place.
-
-    Fresh statistics (mean 0, variance 1) and zero biases would hide most mistakes.
-    The spread keeps activations of the published nets within a few orders of 1.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.dim() > 1:
-                fan_in = parameter[0].numel()
-                parameter.normal_(0, fan_in**-0.5, generator=generator)
-            else:
-                parameter.uniform_(0.5, 1.5, generator=generator)
-        for name, buffer in model.named_buffers():
-            if name.endswith('running_mean'):
-                buffer.normal_(0, 0.5, generator=generator)
-            elif name.endswith('running_var'):
-                buffer.uniform_(0.5, 2, generator=generator)
-    return model
 
 
 def random_images(*shape: int, seed: int = 1, dtype=torch.float32) -> torch.Tensor:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from litehrnet_mm.analysis.complexity_config import input_size
 from litehrnet_mm.analysis.latency import Candidate, Run
+from litehrnet_mm.analysis.randomising import randomise
 from litehrnet_mm.deploy import rewrite
 from litehrnet_mm.deploy.export import CHANNEL_BLOCK, write_graph
 from litehrnet_mm.deploy.graphs import ExportedModel
@@ -163,23 +164,6 @@ def load_net(path: str) -> tuple[Config, nn.Module]:
     model = build_model(cfg, path).eval()
     randomise(model)
     return cfg, model
-
-
-def randomise(model: nn.Module) -> None:
-    """Give weights and statistics random values, as if trained."""
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for value in model.parameters():
-            if value.dim() > 1:
-                spread = value[0].numel() ** -0.5
-                value.normal_(0, spread, generator=generator)
-            else:
-                value.uniform_(0.5, 1.5, generator=generator)
-        for name, value in model.named_buffers():
-            if name.endswith('running_mean'):
-                value.normal_(0, 0.5, generator=generator)
-            elif name.endswith('running_var'):
-                value.uniform_(0.5, 2, generator=generator)
 
 
 def forward(model: nn.Module, images: Tensor, compiled: bool) -> Run:

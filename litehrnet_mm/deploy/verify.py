@@ -9,12 +9,12 @@ from typing import Any
 import cv2
 import matplotlib
 import numpy as np
-import onnxruntime
 import torch
 
 from litehrnet_mm.cli import UserError, one_line
 from litehrnet_mm.deploy.graphs import ExportedModel, Normalisation
 from litehrnet_mm.deploy.plan import Plan
+from litehrnet_mm.runtime.model import open_backend
 
 TOLERANCE = {'fp32': 1e-4, 'fp16': 2e-2}
 """Greatest difference, relative to the greatest value."""
@@ -73,7 +73,7 @@ def verify(
     Raises:
         UserError: If it is more than may be, or the file does not run.
     """
-    session = _open(path)
+    run = open_backend(path, 'onnxruntime')
     worst = 0.0
     for batch, size in _shapes(plan):
         for images in sample_images(size, batch):
@@ -81,7 +81,7 @@ def verify(
             with torch.no_grad():
                 expected = [y.numpy() for y in reference(torch.from_numpy(x))]
             try:
-                found = session.run(None, {'images': x})
+                found = run(x)
             except Exception as error:  # of many kinds, all the runtime's
                 raise UserError(
                     f'the exported graph does not run on {x.shape}: {one_line(error)}'
@@ -118,13 +118,6 @@ def difference(
     if name == 'keypoints':
         return float(apart), KEYPOINT_TOLERANCE
     return float(apart / np.abs(expected).max()), TOLERANCE[precision]
-
-
-def _open(path: Path) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # its warnings are about speed on GPUs
-    providers = ['CPUExecutionProvider']
-    return onnxruntime.InferenceSession(str(path), options, providers=providers)
 
 
 def _shapes(plan: Plan) -> Iterator[tuple[int, tuple[int, int]]]:

@@ -170,3 +170,17 @@ def open_backend(path: str | os.PathLike, backend: str, threads: int = 0) -> Run
 def _with_session(session: onnxruntime.InferenceSession) -> Run:
     (image,) = session.get_inputs()
     return lambda x: session.run(None, {image.name: x})
+
+
+def check_image(image: np.ndarray) -> None:
+    """Refuse what is no image.
+
+    Raises:
+        ValueError: If it is not ``(H, W, 3)``, uint8.
+    """
+    shape = getattr(image, 'shape', None)
+    kind = getattr(image, 'dtype', type(image).__name__)
+    if shape is None or len(shape) != 3 or shape[2] != 3 or kind != np.uint8:
+        raise ValueError(
+            f'an image is an array (H, W, 3) of uint8, BGR, got {shape} of {kind}'
+        )

@@ -9,7 +9,7 @@ import numpy as np
 
 from litehrnet_mm.runtime.crops import Crop
 from litehrnet_mm.runtime.heatmaps import decode, flip_back
-from litehrnet_mm.runtime.model import RuntimeModel
+from litehrnet_mm.runtime.model import RuntimeModel, check_image
 
 
 class PoseRuntime:
@@ -93,17 +93,3 @@ class PoseRuntime:
             mirrored = flip_back(mirrored, facts['flip_pairs'], shift)
             heatmaps = (heatmaps + mirrored) * 0.5
         return decode(heatmaps, self.model.facts['codec'])
-
-
-def check_image(image: np.ndarray) -> None:
-    """Refuse what is no image.
-
-    Raises:
-        ValueError: If it is not ``(H, W, 3)``, uint8.
-    """
-    shape = getattr(image, 'shape', None)
-    kind = getattr(image, 'dtype', type(image).__name__)
-    if shape is None or len(shape) != 3 or shape[2] != 3 or kind != np.uint8:
-        raise ValueError(
-            f'an image is an array (H, W, 3) of uint8, BGR, got {shape} of {kind}'
-        )

@@ -8,8 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from litehrnet_mm.runtime.model import RuntimeModel
-from litehrnet_mm.runtime.pose import check_image
+from litehrnet_mm.runtime.model import RuntimeModel, check_image
 
 
 class SegRuntime:
