@@ -83,6 +83,7 @@ def train(cfg: Config) -> None:
             check_fits(source, checkpoint, model, partly)
             runner.register_hook(CurrentKeysHook())
         runner.train()
+    _leave_group()
 
 
 def test(cfg: Config, allow_partial: bool, list_all: bool) -> None:
@@ -111,6 +112,13 @@ def test(cfg: Config, allow_partial: bool, list_all: bool) -> None:
             check_fits(source, checkpoint, model, allow_partial, list_all, _way_out)
             runner.register_hook(CurrentKeysHook())
         runner.test()
+    _leave_group()
+
+
+def _leave_group() -> None:
+    """End communication between processes: its threads may abort an exiting Python."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _way_out(weights: Mapping[str, Tensor]) -> str:
