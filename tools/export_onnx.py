@@ -18,7 +18,7 @@ from litehrnet_mm.checkpoints.compare import check_fits
 from litehrnet_mm.checkpoints.files import read_checkpoint
 from litehrnet_mm.checkpoints.keys import current_keys
 from litehrnet_mm.cli import UserError, make_folder, positive, run_tool
-from litehrnet_mm.deploy.export import export
+from litehrnet_mm.deploy.export import RUNTIMES, export
 from litehrnet_mm.deploy.plan import Plan, Wanted
 from litehrnet_mm.engine.building import build_model
 from litehrnet_mm.engine.config_file import load_config
@@ -60,6 +60,13 @@ def parse_args() -> argparse.Namespace:
         help='of weights and computations; default: %(default)s',
     )
     add('--opset', type=positive, default=17, metavar='N', help='default: %(default)s')
+    add(
+        '--runtime',
+        choices=tuple(RUNTIMES),
+        default='onnxruntime',
+        help='what the file should be fast on; it runs on others, too; default: '
+        '%(default)s',
+    )
     add(
         '--backbone-only',
         action='store_true',
@@ -113,6 +120,7 @@ def main() -> None:
         dynamic=args.dynamic,
         precision=args.precision,
         opset=args.opset,
+        runtime=args.runtime,
     )
     worst = export(model, cfg, args.out, plan)
     megabytes = args.out.stat().st_size / 1e6

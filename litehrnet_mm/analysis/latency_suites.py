@@ -19,7 +19,7 @@ from litehrnet_mm.analysis.complexity_config import input_size
 from litehrnet_mm.analysis.latency import Candidate, Run
 from litehrnet_mm.analysis.randomising import randomise
 from litehrnet_mm.deploy import rewrite
-from litehrnet_mm.deploy.export import CHANNEL_BLOCK, write_graph
+from litehrnet_mm.deploy.export import RUNTIMES, write_graph
 from litehrnet_mm.deploy.graphs import ExportedModel
 from litehrnet_mm.deploy.plan import Plan
 from litehrnet_mm.engine.building import build_model
@@ -200,11 +200,11 @@ def exported(
     setting: Setting,
 ) -> Run:
     """One pass through an exported model."""
+    backend = 'openvino' if runtime == OPENVINO else 'onnxruntime'
     if rewritten:
-        model = rewrite(model, form='graph', channel_block=CHANNEL_BLOCK)
+        model = rewrite(model, form='graph', **RUNTIMES[backend])
     plan = Plan(tuple(images.shape[2:]))
     graph = ExportedModel(model, cfg, plan.wanted).eval()
-    backend = 'openvino' if runtime == OPENVINO else 'onnxruntime'
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / 'net.onnx'
         write_graph(graph, images, path, plan)

@@ -19,8 +19,12 @@ from litehrnet_mm.deploy.plan import Plan
 from litehrnet_mm.deploy.rewrite import rewrite
 from litehrnet_mm.deploy.verify import model_input, sample_images, verify
 
-CHANNEL_BLOCK = 16
-"""Of ONNX Runtime's layout on CPUs with AVX-512; a multiple of the 8 of AVX2."""
+RUNTIMES = dict(
+    # Its layout has blocks of 16 channels on CPUs with AVX-512, of 8 with AVX2.
+    onnxruntime=dict(gates='repeated', channel_block=16),
+    openvino=dict(gates='broadcast', channel_block=1),
+)
+"""How :func:`~litehrnet_mm.deploy.rewrite` writes a graph that is fast on each."""
 
 
 def export(model: nn.Module, cfg: Config, path: Path, plan: Plan) -> float:
@@ -47,7 +51,9 @@ def export(model: nn.Module, cfg: Config, path: Path, plan: Plan) -> float:
     preprocessor = cfg.model.get('data_preprocessor') or {}
     try:
         reference = ExportedModel(model, cfg, plan.wanted).eval()
-        fast = rewrite(model, False, 'graph', CHANNEL_BLOCK, plan.dynamic == 'all')
+        any_size = plan.dynamic == 'all'
+        options = RUNTIMES[plan.runtime]
+        fast = rewrite(model, form='graph', any_size=any_size, **options)
         graph = ExportedModel(fast, cfg, plan.wanted).eval()
         images = model_input(next(sample_images(plan.size)), preprocessor, plan)
         write_graph(graph, torch.from_numpy(images), part, plan)

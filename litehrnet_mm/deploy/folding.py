@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -36,6 +37,11 @@ class Folded:
         """The same with its output in a layout; what it pads is zero."""
         weight, bias = layout.arrange(self.weight, 0), layout.arrange(self.bias, 0)
         return replace(self, weight=weight, bias=bias)
+
+    def divided(self, widths: Sequence[int]) -> list[Folded]:
+        """Convolutions for successive parts of the output, of these widths."""
+        parts = zip(self.weight.split(widths), self.bias.split(widths))
+        return [replace(self, weight=weight, bias=bias) for weight, bias in parts]
 
     def scaled(self, factor: float) -> Folded:
         """The same with its output times a factor."""

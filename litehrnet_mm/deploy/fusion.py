@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from litehrnet_mm.deploy.folding import Folded, fold_pairs
-from litehrnet_mm.deploy.layers import Convolution, Form
+from litehrnet_mm.deploy.layers import FanOut, Form
 from litehrnet_mm.deploy.layout import Layout
 from litehrnet_mm.deploy.stacks import flatten_stack, make_stack
 from litehrnet_mm.models.module import Fusion
@@ -33,15 +33,12 @@ class RewrittenFusion(nn.Module):
         self.form = form
         self.released = fusion.released
         self.rows, self.out_branches = fusion.rows, fusion.out_branches
-        self.lateral = nn.ModuleList()
-        count = len(layouts)
-        for j in range(count):
-            finer = [i for i in self.rows if i < j]
-            folded = {
-                i: fold_pairs(fusion[i][j])[0].read(layouts[j]).write(layouts[i])
-                for i in finer
+        self.lateral = nn.ModuleDict(
+            {
+                str(j): self._make_lateral(fusion, layouts, j, form)
+                for j in range(self.rows[0] + 1, len(layouts))
             }
-            self.lateral.append(LateralConvolutions(folded, form))
+        )
         self.down = nn.ModuleDict()
         for i in self.rows:
             for j in range(i):
@@ -50,6 +47,19 @@ class RewrittenFusion(nn.Module):
                     folded, act = layers[-1]
                     layers[-1] = folded.scaled(2), act
                 self.down[f'{i}_{j}'] = make_stack(layers, layouts[j], layouts[i], form)
+
+    def _make_lateral(
+        self, fusion: Fusion, layouts: Sequence[Layout], j: int, form: Form
+    ) -> FanOut:
+        """The 1×1 convolutions that bring branch ``j`` to all finer ones."""
+        finer = [i for i in self.rows if i < j]
+        folded = [
+            fold_pairs(fusion[i][j])[0].read(layouts[j]).write(layouts[i])
+            for i in finer
+        ]
+        weight = torch.cat([x.weight for x in folded])
+        bias = torch.cat([x.bias for x in folded])
+        return FanOut(Folded(weight, bias), [layouts[i].width for i in finer], form)
 
     def forward(
         self, xs: list[Tensor], scales: Sequence[Tensor | None]
@@ -68,9 +78,9 @@ class RewrittenFusion(nn.Module):
             for i, (x, s) in enumerate(zip(xs, scales))
         ]
         up: dict[int, list[Tensor]] = {i: [] for i in self.rows}
-        for lateral, x in zip(self.lateral, sources):
-            for i, y in lateral(x).items():
-                up[i].append(y)
+        for j, lateral in self.lateral.items():
+            for found, y in zip(up.values(), lateral(sources[int(j)])):
+                found.append(y)
         out = list(sources)
         for i in self.rows:
             if i == 0:
@@ -79,39 +89,11 @@ class RewrittenFusion(nn.Module):
                 if self.released:
                     sources[0] = y
             else:
-                y = sources[i]
+                # The convolutions last: runtimes add and rectify as they compute them.
+                y = self.form.sum_up([sources[i], *up[i]])
                 for j in range(i):
                     y = y + self.down[f'{i}_{j}'](sources[j])
-                if up[i]:
-                    y = self.form.sum_up([y, *up[i]])
             if i in self.out_branches:
                 keep = i == 0 and self.released and len(self.rows) > 1
                 out[i] = F.relu(y) if keep else F.relu_(y)
         return out
-
-
-class LateralConvolutions(nn.Module):
-    """The 1×1 convolutions that bring one branch to all finer ones.
-
-    Args:
-        folded: By finer branch its convolution.
-        form: How the network is written down; if not as a graph, they are one.
-    """
-
-    def __init__(self, folded: dict[int, Folded], form: Form) -> None:
-        super().__init__()
-        self.targets = list(folded)
-        self.widths = [len(x.bias) for x in folded.values()]
-        groups = list(folded.values())
-        self.joined = bool(groups) and not form.graph
-        if self.joined:
-            weight = torch.cat([x.weight for x in groups])
-            groups = [Folded(weight, torch.cat([x.bias for x in groups]))]
-        self.convs = nn.ModuleList(Convolution(x, form) for x in groups)
-
-    def forward(self, x: Tensor) -> dict[int, Tensor]:
-        """Map ``(N, C_j, H, W)`` to a map ``(N, C_i, H, W)`` for each finer branch."""
-        found = [conv(x) for conv in self.convs]
-        if self.joined:
-            found = found[0].split(self.widths, dim=1)
-        return dict(zip(self.targets, found))

@@ -21,12 +21,14 @@ class Form:
             optimisers of exported graphs want them. Otherwise, for PyTorch itself,
             few large operators: channels last, 1×1 convolutions as products of
             matrices, gates taken up by broadcasting.
+        broadcast: Whether gates are left to broadcasting in graphs, too.
         channel_block: Widths are padded with zero channels to a multiple of this.
         any_size: Sizes are unknown while the graph is written, so no shortcut may
             depend on them.
     """
 
     graph: bool = False
+    broadcast: bool = False
     channel_block: int = 1
     any_size: bool = False
 
@@ -46,9 +48,9 @@ class Form:
     def repeat(self, x: Tensor, like: Tensor) -> Tensor:
         """Make ``(N, C, 1, 1)`` ready to be multiplied with a map.
 
-        Graph runtimes leave their fast memory layout for products that broadcast.
+        ONNX Runtime leaves its fast memory layout for products that broadcast.
         """
-        if not self.graph:
+        if self.broadcast or not self.graph:
             return x
         sides = like.shape[-2:]
         if self.any_size:
@@ -184,6 +186,44 @@ class Convolution(nn.Module):
         if self.act == 'relu':
             return x.relu_()
         return x.sigmoid_() if self.act == 'sigmoid' else x
+
+
+class FanOut(nn.Module):
+    """A 1×1 convolution whose output is divided into several maps.
+
+    In graphs it is a convolution for each: a split would cost them their memory layout.
+
+    Args:
+        folded: The convolution.
+        widths: Channels of each map.
+        form: How it is written down.
+        act: As for :class:`Convolution`.
+    """
+
+    def __init__(
+        self,
+        folded: Folded,
+        widths: Sequence[int],
+        form: Form,
+        act: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.widths = list(widths)
+        parts = folded.divided(widths) if form.graph else [folded]
+        self.convs = nn.ModuleList(Convolution(part, form, act) for part in parts)
+        self.graph = form.graph
+
+    def joined(self, x: Tensor) -> Tensor | list[Tensor]:
+        """Map ``(N, C_in, H, W)`` to ``(N, ΣC_i, H, W)``, in graphs to the parts."""
+        return [conv(x) for conv in self.convs] if self.graph else self.convs[0](x)
+
+    def divide(self, joined: Tensor | list[Tensor]) -> Sequence[Tensor]:
+        """The parts ``(N, C_i, H, W)`` of what ``joined`` returned."""
+        return joined if self.graph else joined.split(self.widths, dim=1)
+
+    def forward(self, x: Tensor) -> Sequence[Tensor]:
+        """Map ``(N, C_in, H, W)`` to tensors ``(N, C_i, H, W)``."""
+        return self.divide(self.joined(x))
 
 
 def as_pixels(x: Tensor) -> Tensor:

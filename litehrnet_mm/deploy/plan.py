@@ -34,6 +34,8 @@ class Plan:
             width may as well, ``''`` if neither.
         precision: ``'fp32'`` or ``'fp16'``; inputs and outputs are fp32 in both.
         opset: Version of ONNX's operators.
+        runtime: Which it should be fast on, ``'onnxruntime'`` or ``'openvino'``; it
+            runs on both.
     """
 
     size: tuple[int, int]
@@ -41,3 +43,4 @@ class Plan:
     dynamic: str = ''
     precision: str = 'fp32'
     opset: int = 17
+    runtime: str = 'onnxruntime'

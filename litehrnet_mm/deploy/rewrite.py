@@ -14,12 +14,14 @@ from litehrnet_mm.deploy.network import RewrittenLiteHRNet
 from litehrnet_mm.models.litehrnet import LiteHRNet
 
 FORMS = ('eager', 'graph')
+GATES = ('repeated', 'broadcast')
 
 
 def rewrite(
     model: nn.Module,
     inplace: bool = False,
     form: str = 'eager',
+    gates: str = 'repeated',
     channel_block: int = 1,
     any_size: bool = False,
 ) -> nn.Module:
@@ -38,6 +40,8 @@ def rewrite(
             is all the same: its new form is another module.
         form: ``'eager'``, for PyTorch: channels last, few large operators. ``'graph'``,
             for exporters and the runtimes behind them: convolutions and resizing.
+        gates: In graphs, how a map is multiplied with one number a channel: that
+            ``'repeated'`` to its size, or ``'broadcast'``.
         channel_block: Pad widths with channels of zeros to a multiple of this. Graph
             runtimes on CPUs keep their fast memory layout only at multiples of 8
             (AVX2) or 16 (AVX-512).
@@ -52,11 +56,13 @@ def rewrite(
     """
     if form not in FORMS:
         raise ValueError(f'form must be one of {FORMS}, got {form!r}')
+    if gates not in GATES:
+        raise ValueError(f'gates must be one of {GATES}, got {gates!r}')
     if channel_block < 1:
         raise ValueError(f'channel_block must be at least 1, got {channel_block}')
     if any(module.training for module in model.modules()):
         raise ValueError('rewriting needs evaluation mode: call model.eval() before')
-    written = Form(form == 'graph', channel_block, any_size)
+    written = Form(form == 'graph', gates == 'broadcast', channel_block, any_size)
     if isinstance(model, LiteHRNet):
         return RewrittenLiteHRNet(model, written).eval()
     if not inplace:

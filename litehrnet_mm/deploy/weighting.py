@@ -12,19 +12,22 @@ gates with it, and the full resolution is multiplied once a block instead of twi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from litehrnet_mm.deploy.folding import Folded, fold_module
-from litehrnet_mm.deploy.layers import Convolution, Form, as_pixels, from_pixels
+from litehrnet_mm.deploy.layers import Convolution, FanOut, Form
 from litehrnet_mm.deploy.layout import PADDING, Layout
 from litehrnet_mm.models.blocks import ConditionalChannelWeighting
 
 OPEN = 32.0
 """Where a sigmoid is exactly 1, in all floating-point formats of 32 bits and less."""
+
+
+Waiting = Tensor | list[Tensor]
+"""Gates ``(N, C, 1, 1)`` of all branches joined; in graphs, those of each."""
 
 
 class WeightingChain(nn.Module):
@@ -65,27 +68,27 @@ class WeightingChain(nn.Module):
         Branches that the last block leaves out come back useless.
         """
         waiting = None
-        pooled = self._pool(xs)
-        coarse = self.blocks[0].cross.gather(pooled)
+        coarse = self._pool(xs)
+        # Without cut-off windows the pooled maps have the means of the branches.
+        whole = all(self.form.is_multiple(x, xs[-1]) for x in xs)
         last = self.blocks[-1]
         for block in self.blocks:
             xs = block(xs, coarse, waiting)
             if block is last:
                 break
-            # Without cut-off windows the pooled maps have the means of the branches.
-            whole = all(map(self.form.is_multiple, xs, pooled))
-            pooled = self._pool(xs)
-            coarse = block.cross.gather(pooled)
-            waiting = block.spatial(coarse if whole else xs)
+            coarse = self._pool(xs)
+            waiting = block.spatial([coarse] if whole else xs)
         scales = last.spatial([xs[i] for i in last.out_branches])
         found: list[Tensor | None] = [None] * len(xs)
         for i, scale in zip(last.out_branches, last.spatial.divide(scales)):
             found[i] = scale
         return xs, found
 
-    def _pool(self, xs: list[Tensor]) -> list[Tensor]:
+    def _pool(self, xs: list[Tensor]) -> Tensor:
+        """All branches at the coarsest resolution, joined."""
         last = len(xs) - 1
-        return [self.form.pool(x, 2 ** (last - i)) for i, x in enumerate(xs)]
+        pooled = [self.form.pool(x, 2 ** (last - i)) for i, x in enumerate(xs)]
+        return torch.cat(pooled, dim=1)
 
 
 class FullWidthWeighting(nn.Module):
@@ -109,10 +112,8 @@ class FullWidthWeighting(nn.Module):
         halves = [layout.second_half() for layout in layouts]
         self.form = form
         self.out_branches = block.out_branches
-        cross = CrossBranchwise if form.graph else CrossJoint
-        spatial = SpatialBranchwise if form.graph else SpatialJoint
-        self.cross = cross(block, halves, form)
-        self.spatial = spatial(_spatial_parts(block, halves, factors), form)
+        self.cross = CrossWeighting(block, halves, form)
+        self.spatial = SpatialWeighting(_spatial_parts(block, halves, factors), form)
         self.depthwise = nn.ModuleDict(
             {
                 str(i): Convolution(
@@ -123,13 +124,13 @@ class FullWidthWeighting(nn.Module):
         )
 
     def forward(
-        self, xs: list[Tensor], coarse: list[Tensor], waiting: Any
+        self, xs: list[Tensor], coarse: Tensor, waiting: Waiting | None
     ) -> list[Tensor]:
         """Weight with H and filter; the weighting with F is left to the caller.
 
         Args:
             xs: Branches, before their spatial weighting.
-            coarse: The same at the coarsest resolution, as ``cross`` gathered them.
+            coarse: The same at the coarsest resolution, joined.
             waiting: That weighting, as ``spatial`` of the block before returned it.
         """
         out = list(xs)
@@ -139,87 +140,47 @@ class FullWidthWeighting(nn.Module):
         return out
 
 
-class CrossJoint(nn.Module):
-    """Cross-resolution weighting of all branches joined: few, large operators."""
+class CrossWeighting(nn.Module):
+    """Cross-resolution weighting: the gates of all branches from all branches joined.
 
-    def __init__(
-        self, block: ConditionalChannelWeighting, halves: list[Layout], form: Form
-    ) -> None:
-        super().__init__()
-        self.widths = [half.width for half in halves]
-        layout = halves[0].joined(*halves[1:])
-        cross = block.cross_resolution_weighting
-        conv1, conv2 = fold_module(cross.conv1), fold_module(cross.conv2)
-        self.conv1 = Convolution(conv1.read(layout), form, 'relu')
-        self.conv2 = Convolution(_gate_rows(conv2, layout), form, 'sigmoid')
-
-    @staticmethod
-    def gather(pooled: list[Tensor]) -> list[Tensor]:
-        """The branches joined."""
-        return [torch.cat(pooled, dim=1)]
-
-    def forward(
-        self, coarse: list[Tensor], waiting: Tensor | None
-    ) -> tuple[Tensor, ...]:
-        """Gates at the coarsest resolution, times what the branches wait for."""
-        (x,) = coarse
-        if waiting is not None:
-            x = x * waiting
-        gates = self.conv2.on_pixels(self.conv1.on_pixels(as_pixels(x)))
-        gates = from_pixels(gates, x)
-        if waiting is not None:
-            gates = gates * waiting
-        return gates.split(self.widths, dim=1)
-
-
-class CrossBranchwise(nn.Module):
-    """Cross-resolution weighting, each branch for itself: no joins, no splits.
-
-    The convolution of the joined branches is the sum of one for each; that of the
-    gates is one for each.
+    Args:
+        block: The original block.
+        halves: For each branch the places of the half that is weighted.
+        form: How the network is written down.
     """
 
     def __init__(
         self, block: ConditionalChannelWeighting, halves: list[Layout], form: Form
     ) -> None:
         super().__init__()
+        self.form = form
+        layout = halves[0].joined(*halves[1:])
         cross = block.cross_resolution_weighting
         conv1, conv2 = fold_module(cross.conv1), fold_module(cross.conv2)
         hidden = Layout.plain(len(conv1.bias), form.channel_block)
-        self.form = form
-        counts = [half.channels for half in halves]
-        self.conv1, self.conv2 = nn.ModuleList(), nn.ModuleList()
-        columns = conv1.weight.split(counts, dim=1)
-        rows = zip(conv2.weight.split(counts), conv2.bias.split(counts))
-        for i, (half, weight, (out, bias)) in enumerate(zip(halves, columns, rows)):
-            weight = hidden.arrange(half.arrange(weight, 1), 0)
-            shift = hidden.arrange(conv1.bias, 0) if i == 0 else None
-            self.conv1.append(Convolution(Folded(weight, shift), form))
-            gates = _gate_rows(Folded(hidden.arrange(out, 1), bias), half)
-            self.conv2.append(Convolution(gates, form, 'sigmoid'))
+        narrow = conv1.read(layout).write(hidden)
+        self.conv1 = Convolution(narrow, form, 'relu')
+        gates = _gate_rows(conv2.read(hidden), layout)
+        self.conv2 = FanOut(gates, [half.width for half in halves], form, 'sigmoid')
 
-    @staticmethod
-    def gather(pooled: list[Tensor]) -> list[Tensor]:
-        """The branches as they are."""
-        return pooled
+    def forward(self, coarse: Tensor, waiting: Waiting | None) -> Sequence[Tensor]:
+        """Gates at the coarsest resolution, times what the branches wait for.
 
-    def forward(
-        self, coarse: list[Tensor], waiting: list[Tensor] | None
-    ) -> list[Tensor]:
-        """Gates at the coarsest resolution, times what the branches wait for."""
-        scales: list[Tensor | None] = [None] * len(coarse)
-        if waiting is not None:  # repeated once, for two products
-            scales = [self.form.repeat(w, x) for w, x in zip(waiting, coarse)]
-            coarse = [x * scale for x, scale in zip(coarse, scales)]
-        hidden = self.conv1[0](coarse[0])
-        for conv, x in zip(self.conv1[1:], coarse[1:]):
-            hidden = hidden + conv(x)
-        hidden = F.relu(hidden)
-        gates = [conv(hidden) for conv in self.conv2]
-        return [g if s is None else g * s for g, s in zip(gates, scales)]
+        Args:
+            coarse: The branches at that resolution, joined.
+            waiting: As :class:`SpatialWeighting` returned it.
+        """
+        if waiting is None:
+            return self.conv2(self.conv1(coarse))
+        if isinstance(waiting, Tensor):
+            gates = self.conv2.joined(self.conv1(coarse * waiting))
+            return self.conv2.divide(gates * waiting)
+        scales = [self.form.repeat(x, coarse) for x in waiting]  # for two products
+        gates = self.conv2(self.conv1(coarse * torch.cat(scales, dim=1)))
+        return [gate * scale for gate, scale in zip(gates, scales)]
 
 
-class SpatialJoint(nn.Module):
+class SpatialWeighting(nn.Module):
     """Spatial weighting of all branches at once, with weights between none of them.
 
     Args:
@@ -229,57 +190,26 @@ class SpatialJoint(nn.Module):
 
     def __init__(self, parts: list[tuple[Folded, Folded]], form: Form) -> None:
         super().__init__()
-        self.widths = [len(excite.bias) for _, excite in parts]
-        self.squeeze = Convolution(_block_diagonal([x for x, _ in parts]), form, 'relu')
-        self.excite = Convolution(
-            _block_diagonal([x for _, x in parts]), form, 'sigmoid'
-        )
+        squeeze = _block_diagonal([x for x, _ in parts])
+        excite = _block_diagonal([x for _, x in parts])
+        hidden = Layout.plain(len(squeeze.bias), form.channel_block)
+        widths = [len(x.bias) for _, x in parts]
+        self.squeeze = Convolution(squeeze.write(hidden), form, 'relu')
+        self.excite = FanOut(excite.read(hidden), widths, form, 'sigmoid')
 
-    def forward(self, xs: list[Tensor]) -> Tensor:
-        """One gate for each channel of all branches joined, ``(N, C, 1, 1)``.
+    def forward(self, xs: list[Tensor]) -> Waiting:
+        """One gate for each channel.
 
         Args:
             xs: The branches, or all joined in one tensor.
         """
-        means = [x.mean((2, 3)) for x in xs]
-        means = torch.cat(means, dim=1) if len(means) > 1 else means[0]
-        gates = self.excite.on_pixels(self.squeeze.on_pixels(means))
-        return gates.view(*gates.shape, 1, 1)
+        means = [F.adaptive_avg_pool2d(x, 1) for x in xs]
+        joined = torch.cat(means, dim=1) if len(means) > 1 else means[0]
+        return self.excite.joined(self.squeeze(joined))
 
-    def divide(self, gates: Tensor) -> tuple[Tensor, ...]:
-        """The gates of each branch."""
-        return gates.split(self.widths, dim=1)
-
-
-class SpatialBranchwise(nn.Module):
-    """Spatial weighting, each branch for itself.
-
-    Args:
-        parts: Squeeze and excitation of each branch.
-        form: How the network is written down.
-    """
-
-    def __init__(self, parts: list[tuple[Folded, Folded]], form: Form) -> None:
-        super().__init__()
-        self.squeeze, self.excite = nn.ModuleList(), nn.ModuleList()
-        for squeeze, excite in parts:
-            hidden = Layout.plain(len(squeeze.bias), form.channel_block)
-            narrow = squeeze.write(hidden)
-            self.squeeze.append(Convolution(narrow, form, 'relu'))
-            wide = Folded(hidden.arrange(excite.weight, 1), excite.bias)
-            self.excite.append(Convolution(wide, form, 'sigmoid'))
-
-    def forward(self, xs: list[Tensor]) -> list[Tensor]:
-        """One gate for each channel, branch by branch ``(N, C_i, 1, 1)``."""
-        return [
-            excite(squeeze(F.adaptive_avg_pool2d(x, 1)))
-            for squeeze, excite, x in zip(self.squeeze, self.excite, xs)
-        ]
-
-    @staticmethod
-    def divide(gates: list[Tensor]) -> list[Tensor]:
-        """The gates of each branch."""
-        return gates
+    def divide(self, gates: Waiting) -> Sequence[Tensor]:
+        """The gates of each branch, ``(N, C_i, 1, 1)``."""
+        return self.excite.divide(gates)
 
 
 def _spatial_parts(

@@ -26,6 +26,7 @@ FORMS = {
     'eager': dict(),
     'graph': dict(form='graph'),
     'padded': dict(form='graph', channel_block=16),
+    'broadcast': dict(form='graph', gates='broadcast'),
     'any size': dict(form='graph', any_size=True),
     'eager, any size': dict(any_size=True, channel_block=8),
 }
@@ -34,6 +35,7 @@ WAYS = [
     dict(fusion='plain'),
     dict(with_head=False, out_indices=(0, 1, 2, 3)),
     dict(with_head=False, out_indices=(1,)),
+    dict(with_head=False, out_indices=(3,), fusion='plain'),
     dict(with_head=False, out_indices=(0, 3), fusion='plain'),
     dict(out_indices=(2, 3)),
 ]
@@ -208,6 +210,7 @@ def test_gradients_reach_the_image():
         (lambda: tiny(norm_cfg=dict(type='GN', num_groups=1)), {}, 'GroupNorm'),
         (lambda: tiny(conv_cfg=dict(type='Conv2dAdaptivePadding')), {}, 'AdaptiveP'),
         (tiny, dict(form='onnx'), "form must be one of .*'onnx'"),
+        (tiny, dict(gates='open'), "gates must be one of .*'open'"),
         (tiny, dict(channel_block=0), 'channel_block must be at least 1'),
     ],
 )
