@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -128,3 +129,25 @@ def channel_shuffle(first: Tensor, second: Tensor) -> Tensor:
 def upsample_nearest_like(x: Tensor, reference: Tensor) -> Tensor:
     """Repeat the pixels of ``x`` until it is as high and wide as ``reference``."""
     return F.interpolate(x, size=reference.shape[-2:], mode='nearest')
+
+
+def join_upsampled(maps: Sequence[Tensor], reference: Tensor) -> list[Tensor]:
+    """Repeat the pixels of maps until they have the size of ``reference``.
+
+    Where each map is twice as large as the next, repeating step by step is the same as
+    repeating at once, and the maps are added on the way, while they are small.
+
+    Args:
+        maps: ``(N, C, H_k, W_k)``, finest first.
+        reference: Tells the size.
+
+    Returns:
+        The sum of all, or if they cannot be joined each.
+    """
+    sizes = [tuple(x.shape[-2:]) for x in (reference, *maps)]
+    if any(large != (2 * h, 2 * w) for large, (h, w) in zip(sizes, sizes[1:])):
+        return [upsample_nearest_like(x, reference) for x in maps]
+    total = maps[-1]
+    for x in reversed(maps[:-1]):
+        total = x + upsample_nearest_like(total, x)
+    return [upsample_nearest_like(total, reference)]

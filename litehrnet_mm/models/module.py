@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from litehrnet_mm.models.arch import StageSpec
 from litehrnet_mm.models.blocks import ConditionalChannelWeighting, ShuffleUnit
-from litehrnet_mm.models.layers import LayerCfg, upsample_nearest_like
+from litehrnet_mm.models.layers import LayerCfg, join_upsampled, upsample_nearest_like
 
 FUSIONS = ('released', 'plain')
 
@@ -143,12 +144,15 @@ class Fusion(nn.ModuleList):
 
     def _sum(self, i: int, sources: list[Tensor]) -> Tensor:
         """The sum for branch ``i``, before its ReLU."""
-        y = sources[0] if i == 0 else self[i][0](sources[0])
-        if self.released:
-            y = 2 * y
-        for j in range(1, len(sources)):
-            x = self[i][j](sources[j])
-            y = y + (upsample_nearest_like(x, sources[i]) if j > i else x)
+        terms = [layer(x) for layer, x in zip(self[i], sources)]
+        first, others, coarser = terms[0], terms[1 : i + 1], terms[i + 1 :]
+        if self.training and coarser:
+            others += join_upsampled(coarser, sources[i])
+        else:  # in the order of the released code, to its last bit
+            others += [upsample_nearest_like(x, sources[i]) for x in coarser]
+        y = torch.add(others[0], first, alpha=2 if self.released else 1)
+        for x in others[1:]:
+            y = y + x
         return y
 
 
