@@ -1,7 +1,8 @@
 """Time networks beside each other: pose, segmentation, or a step of training.
 
 All take turns, so that whatever disturbs the machine meets all alike; what counts is
-the ratio of medians. Weights are random. Without a GPU everything runs on the CPU.
+the ratio of medians. Peak memory is what the first pass takes beside weights. Weights
+are random. Without a GPU everything runs on the CPU.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def main() -> None:
         for entry in progress_bar(entries, len(entries), title='Preparing'):
             candidates += make_candidates(entry, args.suite, setting)
         time_interleaved(candidates, args.rounds)
-    print(text_table(latency_table(candidates), '<<>>>'))
+    print(text_table(latency_table(candidates), '<<>>>>'))
     if args.out:
         settings = dict(vars(args), out=None)
         data = latency_data(candidates, settings)

@@ -10,6 +10,7 @@ from typing import Callable
 
 import torch
 
+from litehrnet_mm.analysis.memory import peak_memory
 from litehrnet_mm.cli import progress_bar
 
 Run = Callable[[], object]
@@ -24,12 +25,14 @@ class Candidate:
         runtime: What computes it.
         run: One pass or step; whatever it returns is dropped.
         seconds: How long each timed pass took.
+        memory: Bytes that the first pass took at its peak, if that is known.
     """
 
     net: str
     runtime: str
     run: Run
     seconds: list[float] = field(default_factory=list)
+    memory: int | None = None
 
     @property
     def median(self) -> float:
@@ -49,12 +52,13 @@ def time_interleaved(
     """Run all candidates in turns, so that whatever disturbs meets all alike.
 
     Args:
-        candidates: Their ``seconds`` get one entry a round.
+        candidates: Their ``seconds`` get one entry a round, and they their ``memory``.
         rounds: Timed passes of each, at least 2.
-        warm_up: Passes of each before, not timed.
+        warm_up: Passes of each before, not timed; at least 1.
     """
     for candidate in candidates:
-        for _ in range(warm_up):
+        candidate.memory = peak_memory(candidate.run)
+        for _ in range(warm_up - 1):
             candidate.run()
     for _ in progress_bar(range(rounds), rounds, title='Rounds'):
         for candidate in candidates:

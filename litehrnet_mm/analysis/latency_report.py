@@ -28,7 +28,8 @@ def speed_ups(candidates: Sequence[Candidate]) -> list[float | None]:
 
 def latency_table(candidates: Sequence[Candidate]) -> list[list[str]]:
     """Header and rows."""
-    rows = [['net', 'runtime', 'median ms', 'half lie within', 'times as fast']]
+    header = ['net', 'runtime', 'median ms', 'half lie within', 'times as fast']
+    rows = [[*header, 'peak MB']]
     for candidate, ratio in zip(candidates, speed_ups(candidates)):
         low, high = candidate.quartiles
         rows.append(
@@ -38,6 +39,7 @@ def latency_table(candidates: Sequence[Candidate]) -> list[list[str]]:
                 f'{candidate.median:.1f}',
                 f'{low:.1f} to {high:.1f}',
                 f'{ratio:.2f}' if ratio else '',
+                '' if candidate.memory is None else f'{candidate.memory / 1e6:.0f}',
             ]
         )
     return rows
@@ -54,6 +56,7 @@ def latency_data(
             median_ms=candidate.median,
             quartiles_ms=candidate.quartiles,
             times_as_fast=ratio,
+            peak_memory_bytes=candidate.memory,
             seconds=candidate.seconds,
         )
         for candidate, ratio in zip(candidates, speed_ups(candidates))
