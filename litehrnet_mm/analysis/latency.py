@@ -51,6 +51,9 @@ def time_interleaved(
 ) -> None:
     """Run all candidates in turns, so that whatever disturbs meets all alike.
 
+    A pass that is not timed comes before each that is: others have filled the caches,
+    which they would not where one network runs all the time.
+
     Args:
         candidates: Their ``seconds`` get one entry a round, and they their ``memory``.
         rounds: Timed passes of each, at least 2.
@@ -62,6 +65,7 @@ def time_interleaved(
             candidate.run()
     for _ in progress_bar(range(rounds), rounds, title='Rounds'):
         for candidate in candidates:
+            candidate.run()
             candidate.seconds.append(time_once(candidate.run))
 
 

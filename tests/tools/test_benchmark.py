@@ -1,7 +1,9 @@
 """``tools/benchmark.py``: everything takes turns, and the report says what was seen."""
 
 import json
+import sys
 
+import numpy as np
 import pytest
 from PIL import Image
 from running import assert_one_line
@@ -9,15 +11,28 @@ from running import assert_one_line
 from litehrnet_mm.analysis import latency
 from litehrnet_mm.analysis.latency import Candidate, time_interleaved
 from litehrnet_mm.analysis.latency_report import speed_ups
+from litehrnet_mm.analysis.memory import peak_memory
 
 
 def test_candidates_take_turns():
     calls = []
     candidates = [Candidate(x, 'CPU', lambda x=x: calls.append(x)) for x in 'ab']
     time_interleaved(candidates, rounds=3, warm_up=1)
-    assert calls == list('ab' + 'ab' * 3)
+    assert calls == list('ab' + 'aabb' * 3)
     assert [len(candidate.seconds) for candidate in candidates] == [3, 3]
     assert all(second > 0 for c in candidates for second in c.seconds)
+
+
+@pytest.mark.skipif(not sys.platform.startswith('linux'), reason='told by Linux alone')
+def test_peak_memory_is_what_a_call_takes_for_a_while():
+    kept = []
+
+    def run():
+        kept.append(np.ones(20_000_000 // 8))
+        np.ones(50_000_000 // 8).sum()
+
+    assert 65e6 < peak_memory(run) < 90e6
+    assert peak_memory(lambda: None) < 5e6
 
 
 def test_what_is_reported_is_computed_from_the_times():
@@ -45,6 +60,7 @@ def test_networks_are_timed_in_all_their_forms(call_tool, tmp_path):
         assert ('wider naive Lite-HRNet-18', runtime) in timed
         assert ('wider naive Lite-HRNet-18', f'{runtime}, rewritten') in timed
     assert all(len(entry['seconds']) == 2 for entry in content['timed'])
+    assert all(entry['peak_memory_bytes'] is not None for entry in content['timed'])
     assert content['settings']['batch'] == 2
     assert content['machine']['torch']
     assert Image.open(tmp_path / 'pose.png').width > 800
