@@ -8,7 +8,25 @@ Example:
     >>> keypoints, scores = pose(cv2.imread('photo.jpg'), boxes)  # doctest: +SKIP
 """
 
+import os
+from typing import Any
+
+from litehrnet_mm.runtime.model import RuntimeModel
 from litehrnet_mm.runtime.pose import PoseRuntime
 from litehrnet_mm.runtime.segmentation import SegRuntime
 
-__all__ = ['PoseRuntime', 'SegRuntime']
+__all__ = ['PoseRuntime', 'SegRuntime', 'open_runtime']
+
+
+def open_runtime(path: str | os.PathLike, **settings: Any) -> PoseRuntime | SegRuntime:
+    """Open a file for the task that it is for.
+
+    Args:
+        path: A file that ``tools/export_onnx.py`` wrote.
+        **settings: Those of :class:`~litehrnet_mm.runtime.model.RuntimeModel`.
+
+    Raises:
+        ValueError: If the file cannot be used.
+    """
+    task = RuntimeModel(path).facts['task']
+    return (PoseRuntime if task == 'pose' else SegRuntime)(path, **settings)

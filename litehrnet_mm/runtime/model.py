@@ -29,7 +29,8 @@ class RuntimeModel:
 
     Args:
         path: The file.
-        task: What it should be for, ``'pose'`` or ``'segmentation'``.
+        task: What it should be for, ``'pose'`` or ``'segmentation'``; either if not
+            given.
         backend: ``'onnxruntime'``, or ``'openvino'`` if that is installed.
         threads: Threads to compute with; 0 leaves it to the backend.
         providers: ONNX Runtime's, e.g. ``['CUDAExecutionProvider']``; its CPU if not
@@ -48,7 +49,7 @@ class RuntimeModel:
     def __init__(
         self,
         path: str | os.PathLike,
-        task: str,
+        task: str | None = None,
         backend: str = 'onnxruntime',
         threads: int = 0,
         providers: list[str] | None = None,
@@ -57,9 +58,9 @@ class RuntimeModel:
             raise ValueError(f'backend must be one of {BACKENDS}, got {backend!r}')
         if not Path(path).is_file():
             raise ValueError(f'no such file: {path}')
-        session = _open(path, threads, providers)
+        session = open_session(path, threads, providers)
         self.facts = _read_facts(session, path)
-        if self.facts['task'] != task:
+        if task not in (self.facts['task'], None):
             raise ValueError(f'{path} is for {self.facts["task"]}, not for {task}')
         (image,) = session.get_inputs()
         self.outputs = [output.name for output in session.get_outputs()]
@@ -81,7 +82,7 @@ class RuntimeModel:
         Returns:
             For each output an array, its first dimension N.
         """
-        x = images if self.takes_uint8 else self._normalise(images)
+        x = self.prepare(images)
         if self.batch is None:
             return self._run(x)
         parts = [self._run(part) for part in self._batches(x)]
@@ -93,7 +94,10 @@ class RuntimeModel:
         filled = np.concatenate([x, np.repeat(x[-1:], lacking, axis=0)])
         return np.split(filled, len(filled) // self.batch)
 
-    def _normalise(self, images: np.ndarray) -> np.ndarray:
+    def prepare(self, images: np.ndarray) -> np.ndarray:
+        """Make images ``(N, H, W, 3)``, BGR, uint8, what the file takes."""
+        if self.takes_uint8:
+            return images
         if self.facts['rgb']:
             images = images[..., ::-1]
         mean = np.array(self.facts['mean'] or [0], np.float32)
@@ -102,19 +106,34 @@ class RuntimeModel:
         return np.ascontiguousarray(x.transpose(0, 3, 1, 2))
 
 
-def _open(
-    path: str | os.PathLike, threads: int, providers: list[str] | None
+def open_session(
+    model: str | os.PathLike | bytes,
+    threads: int = 0,
+    providers: list[str] | None = None,
 ) -> onnxruntime.InferenceSession:
+    """Open a model in ONNX Runtime.
+
+    Args:
+        model: A file, or its content.
+        threads: Threads of the CPU; 0 leaves it to ONNX Runtime.
+        providers: Its CPU if not given.
+
+    Raises:
+        ValueError: If it cannot be opened.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     try:
         return onnxruntime.InferenceSession(
-            os.fspath(path), options, providers=providers or ['CPUExecutionProvider']
+            model if isinstance(model, bytes) else os.fspath(model),
+            options,
+            providers=providers or ['CPUExecutionProvider'],
         )
     except Exception as error:  # of many kinds, all the runtime's
         first = str(error).strip().splitlines()[0]
-        raise ValueError(f'{path} cannot be opened: {first}') from error
+        name = 'the model' if isinstance(model, bytes) else model
+        raise ValueError(f'{name} cannot be opened: {first}') from error
 
 
 def _read_facts(
@@ -154,7 +173,7 @@ def open_backend(path: str | os.PathLike, backend: str, threads: int = 0) -> Run
         ValueError: If it cannot be opened, or OpenVINO is not installed.
     """
     if backend == 'onnxruntime':
-        return _with_session(_open(path, threads, None))
+        return _with_session(open_session(path, threads))
     try:
         import openvino
     except ImportError as error:

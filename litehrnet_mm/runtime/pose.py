@@ -63,22 +63,29 @@ class PoseRuntime:
         Raises:
             ValueError: If the image or the boxes have another shape.
         """
+        crops = self.crops(image, boxes)
+        if not crops:
+            count = len(self.keypoints)
+            return np.zeros((0, count, 2)), np.zeros((0, count))
+        points, scores = self._find(self.cut(image, crops))
+        placed = [crop.to_image(p, self.size) for crop, p in zip(crops, points)]
+        return np.stack(placed), scores
+
+    def crops(self, image: np.ndarray, boxes: np.ndarray | None = None) -> list[Crop]:
+        """Where the network looks for each person; arguments as for a call."""
         check_image(image)
         if boxes is None:
             boxes = [[0, 0, image.shape[1], image.shape[0]]]
         boxes = np.asarray(boxes, np.float32)
-        if not boxes.size:
-            count = len(self.keypoints)
-            return np.zeros((0, count, 2)), np.zeros((0, count))
-        if boxes.ndim != 2 or boxes.shape[1] != 4:
+        if boxes.size and (boxes.ndim != 2 or boxes.shape[1] != 4):
             raise ValueError(f'boxes must have the shape (N, 4), got {boxes.shape}')
         padding, aspect = self.model.facts['padding'], self.size[0] / self.size[1]
-        crops = [Crop.around(box, padding, aspect) for box in boxes]
+        return [Crop.around(box, padding, aspect) for box in boxes]
+
+    def cut(self, image: np.ndarray, crops: list[Crop]) -> np.ndarray:
+        """Parts of an image as the network's input, ``(N, H, W, 3)``, BGR, uint8."""
         udp = self.model.facts['udp']
-        images = np.stack([crop.cut(image, self.size, udp) for crop in crops])
-        points, scores = self._find(images)
-        placed = [crop.to_image(p, self.size) for crop, p in zip(crops, points)]
-        return np.stack(placed), scores
+        return np.stack([crop.cut(image, self.size, udp) for crop in crops])
 
     def _find(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Keypoints in pixels of the crops, and scores."""

@@ -51,12 +51,8 @@ class SegRuntime:
         Raises:
             ValueError: If the image has another shape.
         """
-        check_image(image)
+        (found,) = self.model.run(self.fit(image))
         height, width = image.shape[:2]
-        if not self.model.any_size:
-            rows, columns = self.model.facts['input_size']
-            image = cv2.resize(image, (columns, rows))
-        (found,) = self.model.run(image[None])
         if self.model.outputs == ['labels']:
             labels = found[0]
             if labels.shape != (height, width):
@@ -68,3 +64,11 @@ class SegRuntime:
         if scores.shape[:2] != (height, width):
             scores = cv2.resize(scores, (width, height))
         return scores.argmax(axis=2).astype(np.uint8)
+
+    def fit(self, image: np.ndarray) -> np.ndarray:
+        """An image at the size that the file takes, ``(1, H, W, 3)``."""
+        check_image(image)
+        if not self.model.any_size:
+            rows, columns = self.model.facts['input_size']
+            image = cv2.resize(image, (columns, rows))
+        return image[None]

@@ -1,8 +1,8 @@
 """The small runtime finds the poses that MMPose finds."""
 
-import json
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,12 +10,15 @@ import pytest
 from mmengine.config import Config
 from mmpose.apis import inference_topdown, init_model
 from mmpose.codecs import MSRAHeatmap, UDPHeatmap
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 from running import forget_runs
 
 from litehrnet_mm.deploy.export import export
 from litehrnet_mm.deploy.plan import Plan, Wanted
+from litehrnet_mm.evaluation.coco_keypoints import (
+    Persons,
+    average_precision,
+    read_persons,
+)
 from litehrnet_mm.runtime import PoseRuntime, SegRuntime
 from litehrnet_mm.runtime.heatmaps import decode
 
@@ -26,23 +29,15 @@ SIZE = (256, 192)
 
 
 @pytest.fixture(scope='module')
-def people(shared_data) -> dict:
-    """By image its persons' boxes, left, top, right, bottom, and their ids."""
-    root = shared_data / 'coco_mini_val'
-    content = json.loads((root / 'person_keypoints_val.json').read_text())
-    images = {image['id']: image for image in content['images']}
-    found = {}
-    for person in content['annotations']:
-        if person['num_keypoints'] and not person['iscrowd']:
-            image = images[person['image_id']]
-            x, y, w, h = person['bbox']
-            # As MMPose reads them: within the image.
-            xs = np.clip((x, x + w), 0, image['width'] - 1)
-            ys = np.clip((y, y + h), 0, image['height'] - 1)
-            path = root / 'images' / image['file_name']
-            box = [xs[0], ys[0], xs[1], ys[1]]
-            found.setdefault((image['id'], str(path)), []).append(box)
-    return found
+def annotations(shared_data) -> Path:
+    """Real persons."""
+    return shared_data / 'coco_mini_val' / 'person_keypoints_val.json'
+
+
+@pytest.fixture(scope='module')
+def people(annotations) -> list[Persons]:
+    """By image the boxes of its persons."""
+    return read_persons(annotations, annotations.parent / 'images')
 
 
 @pytest.fixture(scope='module')
@@ -73,10 +68,10 @@ def exported(repository, tinypose, tmp_path_factory):
 def test_poses_are_those_of_mmpose(exported, people, path, unbiased):
     model, out = exported(path, unbiased)
     pose = PoseRuntime(out)
-    for (_, image), boxes in list(people.items())[:6]:
-        found, scores = pose(cv2.imread(image), np.array(boxes))
-        persons = np.array(boxes, np.float32)
-        samples = inference_topdown(model, image, persons, 'xyxy')
+    for seen in people[:6]:
+        image, boxes = str(seen.path), seen.boxes
+        found, scores = pose(cv2.imread(image), boxes)
+        samples = inference_topdown(model, image, boxes, 'xyxy')
         for points, values, sample in zip(found, scores, samples):
             expected = sample.pred_instances
             np.testing.assert_allclose(points, expected.keypoints[0], atol=0.05)
@@ -87,10 +82,9 @@ def test_openvino_finds_the_same(exported, people):
     pytest.importorskip('openvino')
     _, out = exported(PLAIN)
     one, other = PoseRuntime(out), PoseRuntime(out, backend='openvino', threads=1)
-    for (_, image), boxes in list(people.items())[:3]:
-        for found, expected in zip(
-            *(p(cv2.imread(image), boxes) for p in (one, other))
-        ):
+    for seen in people[:3]:
+        image = cv2.imread(str(seen.path))
+        for found, expected in zip(*(p(image, seen.boxes) for p in (one, other))):
             np.testing.assert_allclose(found, expected, atol=0.05)
 
 
@@ -98,36 +92,16 @@ def test_keypoints_from_the_graph_are_those_from_heatmaps(exported, people):
     _, heatmaps = exported(PLAIN)
     _, decoded = exported(PLAIN, decode=True, preprocess=True)
     one, other = PoseRuntime(heatmaps, flip_test=False), PoseRuntime(decoded)
-    for (_, image), boxes in list(people.items())[:3]:
-        for found, expected in zip(
-            *(p(cv2.imread(image), boxes) for p in (one, other))
-        ):
+    for seen in people[:3]:
+        image = cv2.imread(str(seen.path))
+        for found, expected in zip(*(p(image, seen.boxes) for p in (one, other))):
             np.testing.assert_allclose(found, expected, atol=0.05)
 
 
-def test_average_precision_on_real_persons(exported, people, shared_data, capsys):
+def test_average_precision_on_real_persons(exported, people, annotations):
     _, out = exported(PLAIN)
-    pose = PoseRuntime(out)
-    results = []
-    for (image_id, image), boxes in people.items():
-        points, scores = pose(cv2.imread(image), boxes)
-        for keypoints, values in zip(points, scores):
-            sure = values[values > 0.2]
-            flat = np.column_stack((keypoints, values)).ravel().tolist()
-            results.append(
-                dict(
-                    image_id=image_id,
-                    category_id=1,
-                    keypoints=flat,
-                    score=float(sure.mean()) if sure.size else 0.0,
-                )
-            )
-    truth = COCO(shared_data / 'coco_mini_val' / 'person_keypoints_val.json')
-    evaluation = COCOeval(truth, truth.loadRes(results), 'keypoints')
-    evaluation.evaluate()
-    evaluation.accumulate()
-    evaluation.summarize()
-    assert evaluation.stats[0] == pytest.approx(0.661, abs=0.002)
+    found = average_precision(PoseRuntime(out), annotations, people)
+    assert found == pytest.approx(0.661, abs=0.002)
 
 
 def bumps(images: int, keypoints: int, height: int, width: int) -> np.ndarray:

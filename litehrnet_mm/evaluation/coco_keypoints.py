@@ -1,0 +1,104 @@
+"""COCO's average precision of an exported pose network."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from litehrnet_mm.cli import UserError, progress_bar
+from litehrnet_mm.runtime import PoseRuntime
+from litehrnet_mm.visualization.pictures import read_image
+
+SURE = 0.2
+"""Keypoints above this score count for a person's score, as MMPose has it."""
+
+
+@dataclass(frozen=True)
+class Persons:
+    """The persons of an image.
+
+    Attributes:
+        image_id: Of COCO.
+        path: The image.
+        boxes: ``(N, 4)``: left, top, right, bottom, in pixels.
+    """
+
+    image_id: int
+    path: Path
+    boxes: np.ndarray
+
+
+def read_persons(annotations: Path, images: Path) -> list[Persons]:
+    """Annotated persons of COCO, as MMPose evaluates them.
+
+    Args:
+        annotations: A file like ``person_keypoints_val2017.json``.
+        images: The folder of its images.
+
+    Raises:
+        UserError: If the file cannot be read, or there are no persons in it.
+    """
+    try:
+        content = json.loads(annotations.read_text(encoding='utf-8'))
+        sizes = {image['id']: image for image in content['images']}
+        boxes: dict[int, list[list[float]]] = {}
+        for person in content['annotations']:
+            if person.get('num_keypoints') and not person.get('iscrowd'):
+                image = sizes[person['image_id']]
+                x, y, w, h = person['bbox']
+                xs = np.clip((x, x + w), 0, image['width'] - 1)
+                ys = np.clip((y, y + h), 0, image['height'] - 1)
+                box = [xs[0], ys[0], xs[1], ys[1]]
+                boxes.setdefault(image['id'], []).append(box)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{annotations} cannot be read as COCO's keypoints: {error!r}"
+        ) from error
+    if not boxes:
+        raise UserError(f'{annotations} has no person with keypoints')
+    return [
+        Persons(key, images / sizes[key]['file_name'], np.array(found, np.float32))
+        for key, found in boxes.items()
+    ]
+
+
+def average_precision(
+    pose: PoseRuntime, annotations: Path, persons: list[Persons]
+) -> float:
+    """AP of the poses found in the boxes of annotated persons.
+
+    Args:
+        pose: The network.
+        annotations: The file that ``persons`` were read from.
+        persons: By image.
+
+    Raises:
+        UserError: If an image cannot be read.
+    """
+    results = []
+    for found in progress_bar(persons, len(persons), title='Evaluating'):
+        points, scores = pose(read_image(found.path), found.boxes)
+        for keypoints, values in zip(points, scores):
+            sure = values[values > SURE]
+            results.append(
+                dict(
+                    image_id=found.image_id,
+                    category_id=1,
+                    keypoints=np.column_stack((keypoints, values)).ravel().tolist(),
+                    score=float(sure.mean()) if sure.size else 0.0,
+                )
+            )
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = COCO(str(annotations))
+        evaluation = COCOeval(truth, truth.loadRes(results), 'keypoints')
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return float(evaluation.stats[0])
