@@ -75,7 +75,7 @@ def verify(
     """
     run = open_backend(path, 'onnxruntime')
     worst = 0.0
-    for batch, size in _shapes(plan):
+    for batch, size in _shapes(plan, reference):
         for images in sample_images(size, batch):
             x = model_input(images, preprocessor, plan)
             with torch.no_grad():
@@ -120,11 +120,38 @@ def difference(
     return float(apart / np.abs(expected).max()), TOLERANCE[precision]
 
 
-def _shapes(plan: Plan) -> Iterator[tuple[int, tuple[int, int]]]:
+def _shapes(
+    plan: Plan, reference: ExportedModel
+) -> Iterator[tuple[int, tuple[int, int]]]:
     """Batches and sizes to try."""
-    height, width = plan.size
     yield 1, plan.size
     if plan.dynamic:
         yield 3, plan.size
-    if plan.dynamic == 'all':  # windows and upsampled pixels are cut off here
-        yield 1, (height + 9, width - 7 if width > 64 else width + 7)
+    if plan.dynamic == 'all':
+        yield 1, _other_size(plan, reference)
+
+
+def _other_size(plan: Plan, reference: ExportedModel) -> tuple[int, int]:
+    """A size that the network takes, as odd as it may be.
+
+    Raises:
+        UserError: If it takes no other.
+    """
+    height, width = plan.size
+    # Windows and upsampled pixels are cut off in the first; some networks take
+    # multiples of their coarsest stride only.
+    odd = (height + 9, width - 7 if width > 64 else width + 7)
+    for size in (odd, (height + 64, width + 32)):
+        shape = (1, *size, 3) if plan.wanted.preprocess else (1, 3, *size)
+        kind = torch.uint8 if plan.wanted.preprocess else torch.float32
+        try:
+            with torch.no_grad():
+                reference(torch.zeros(shape, dtype=kind))
+        except RuntimeError as error:
+            refused = error
+        else:
+            return size
+    raise UserError(
+        f'the network takes no size but {height}x{width}, so --dynamic all cannot be: '
+        f'{one_line(refused)}'
+    ) from refused

@@ -1,0 +1,71 @@
+"""Every config's network can be exported, of one size and of any."""
+
+import json
+from pathlib import Path
+
+import pytest
+from nets import random_images, randomise, settle
+
+from litehrnet_mm.cli import UserError
+from litehrnet_mm.deploy.export import export
+from litehrnet_mm.deploy.graphs import ExportedModel
+from litehrnet_mm.deploy.plan import Plan, Wanted
+from litehrnet_mm.engine.building import build_model
+from litehrnet_mm.engine.config_file import load_config
+
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
+SIZE = (128, 160)
+# Linear layers that are made for one size; pooling with windows of 49 pixels.
+SIZES = dict(SimCCHead=(256, 192), LRASPPHead=(400, 416))
+# What training, decoding and the number of classes add makes no other graph.
+IRRELEVANT = (
+    *('init_cfg', 'train_cfg', 'test_cfg', 'auxiliary_head', 'sampler', 'decoder'),
+    *('out_channels', 'num_classes', 'ignore_index', 'dropout_ratio'),
+    *('data_preprocessor', 'norm_cfg', 'with_cp', 'norm_eval'),
+)
+
+
+def graph(node: object) -> object:
+    """What of a model's config decides on its graph."""
+    if isinstance(node, dict):
+        return {
+            key: graph(value)
+            for key, value in node.items()
+            if key not in IRRELEVANT and not key.startswith('loss')
+        }
+    if isinstance(node, (list, tuple)):
+        return [graph(value) for value in node]
+    return node
+
+
+def networks() -> dict[str, list[str]]:
+    """All configs, by the graph of their network."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(CONFIGS.rglob('*.py')):
+        cfg = {} if '_base_' in path.parts else load_config(str(path), {})
+        if 'model' in cfg:
+            key = json.dumps(graph(cfg.model.to_dict()), sort_keys=True)
+            found.setdefault(key, []).append(path.relative_to(CONFIGS).as_posix())
+    return found
+
+
+NETWORKS = [paths[0] for paths in networks().values()]
+
+
+@pytest.mark.parametrize('dynamic', ['', 'all'])
+@pytest.mark.parametrize('path', NETWORKS)
+def test_every_network_is_exported(path, dynamic, tmp_path):
+    cfg = load_config(str(CONFIGS / path), {})
+    head = cfg.model.get('head') or cfg.model.decode_head
+    fixed = head.type == 'SimCCHead'
+    size = SIZES.get(head.type, SIZE)
+    model = randomise(build_model(cfg, path))
+    settle(ExportedModel(model, cfg, Wanted()), random_images(2, 3, *size))
+    plan = Plan(size, dynamic=dynamic)
+    out = tmp_path / 'net.onnx'
+    if fixed and dynamic:
+        with pytest.raises(UserError, match='takes no size but 256x192'):
+            export(model, cfg, out, plan)
+    else:
+        assert export(model, cfg, out, plan) <= 1e-4
+    assert out.is_file() != (fixed and bool(dynamic))
