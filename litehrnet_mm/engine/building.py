@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
+from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import MODELS, DefaultScope
+from mmengine.runner import Runner
 from torch import nn
 
 from litehrnet_mm.cli import UserError, one_line
@@ -41,3 +43,12 @@ def _without_weights(node: Any) -> Any:
     if isinstance(node, (list, tuple)):
         return type(node)(_without_weights(item) for item in node)
     return node
+
+
+def bare_model(runner: Runner) -> nn.Module:
+    """A runner's model without what is around it: distribution, augmentation."""
+    model = runner.model
+    # MMEngine looks through both as well when it loads a checkpoint.
+    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+        model = model.module
+    return model

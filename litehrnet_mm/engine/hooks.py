@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from litehrnet_mm.engine.building import bare_model
 from litehrnet_mm.registry import HOOKS
 
 
@@ -32,3 +34,26 @@ class SaveMetricsHook(Hook):
             self.out_file.parent.mkdir(parents=True, exist_ok=True)
             text = json.dumps({k: float(v) for k, v in (metrics or {}).items()})
             self.out_file.write_text(text + '\n', encoding='utf-8')
+
+
+@HOOKS.register_module()
+class CompileHook(Hook):
+    """Compile the backbone, for training and for evaluation.
+
+    MMEngine's own setting ``compile`` compiles a whole step, with what prepares the
+    batch and computes metrics, which PyTorch cannot take as one graph. The backbone is
+    nearly all of the work, and is one.
+
+    Args:
+        **options: Those of ``torch.compile``, such as ``mode='max-autotune'``;
+            ``fullgraph=True`` if not given.
+    """
+
+    priority = 'VERY_LOW'
+
+    def __init__(self, **options: Any) -> None:
+        self.options = {'fullgraph': True, **options}
+
+    def before_run(self, runner: Runner) -> None:
+        """Compile it in place: the names of parameters stay."""
+        bare_model(runner).backbone.compile(**self.options)

@@ -11,14 +11,14 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import is_main_process
 from mmengine.logging import print_log
-from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner, find_latest_checkpoint
-from torch import Tensor, nn
+from torch import Tensor
 
 from litehrnet_mm.checkpoints.compare import check_fits
 from litehrnet_mm.checkpoints.files import is_local, read_checkpoint
 from litehrnet_mm.checkpoints.targets import recognise
 from litehrnet_mm.cli import UserError, make_folder
+from litehrnet_mm.engine.building import bare_model
 from litehrnet_mm.engine.keypoint_check import check_keypoints
 from litehrnet_mm.engine.loading import CurrentKeysHook
 from litehrnet_mm.engine.mask_check import check_masks, watch_masks
@@ -79,7 +79,7 @@ def train(cfg: Config) -> None:
         runner = build_runner(cfg)
         watch_masks(runner, masks)
         if checkpoint is not None:
-            model, partly = _bare_model(runner), not cfg.get('resume')
+            model, partly = bare_model(runner), not cfg.get('resume')
             check_fits(source, checkpoint, model, partly)
             runner.register_hook(CurrentKeysHook())
         runner.train()
@@ -108,7 +108,7 @@ def test(cfg: Config, allow_partial: bool, list_all: bool) -> None:
         runner = build_runner(cfg)
         watch_masks(runner, masks)
         if checkpoint is not None:
-            model = _bare_model(runner)
+            model = bare_model(runner)
             check_fits(source, checkpoint, model, allow_partial, list_all, _way_out)
             runner.register_hook(CurrentKeysHook())
         runner.test()
@@ -149,14 +149,6 @@ def _check_pretrained(node: object) -> None:
             read_checkpoint(source)
         for item in node.values():
             _check_pretrained(item)
-
-
-def _bare_model(runner: Runner) -> nn.Module:
-    model = runner.model
-    # MMEngine looks through both as well when it loads a checkpoint.
-    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-        model = model.module
-    return model
 
 
 def _read_start(cfg: Config) -> tuple[str | None, dict[str, Any] | None]:

@@ -1,12 +1,16 @@
 """The forward pass can be captured: as one graph, and on a GPU as a CUDA graph."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from nets import mmpose_extra, random_images, randomise, tiny_extra
 from operators import OperatorCount, count_operators
+from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from litehrnet_mm.deploy import rewrite
+from litehrnet_mm.engine.hooks import CompileHook
 from litehrnet_mm.models import LiteHRNet
 
 # What waits for a GPU's results, or moves data between devices.
@@ -33,6 +37,27 @@ def test_compiles_without_a_graph_break(kind, form):
         found = compiled(images)
     for y, wanted in zip(found, expected):
         torch.testing.assert_close(y, wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_a_hook_compiles_the_backbone_in_place():
+    torch.compiler.reset()
+    graphs = []
+
+    def backend(graph, _):
+        graphs.append(graph)
+        return graph.forward
+
+    model = nn.Module()
+    model.backbone = make('LITE', training=False)
+    images = random_images(1, 3, 64, 96)
+    keys = model.state_dict().keys()
+    with torch.no_grad():
+        expected = model.backbone(images)
+        CompileHook(backend=backend).before_run(SimpleNamespace(model=model))
+        found = model.backbone(images)
+    assert len(graphs) == 1
+    assert model.state_dict().keys() == keys
+    torch.testing.assert_close(found, expected)
 
 
 class Names(TorchDispatchMode):
