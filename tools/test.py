@@ -98,7 +98,15 @@ def write_label_maps(cfg: Config, folder: str) -> None:
 
 
 def check_output(dataset: dict[str, Any], folder: Path) -> None:
-    """Refuse to write over images and masks, whose names the predictions have."""
+    """Refuse to write over images and masks, whose names the predictions have.
+
+    A name like that of a file would become a folder's.
+    """
+    if folder.suffix in ('.pkl', '.pickle', '.json', '.png') and not folder.is_dir():
+        raise UserError(
+            f'--out is the folder of predicted label maps, and {folder} looks like a '
+            'file: use --dump for predictions, --metrics for metrics'
+        )
     out = folder.resolve()
     for _, kind, path in named_paths(dataset, ''):
         if kind == 'folder' and path.resolve() in (out, *out.parents):

@@ -6,12 +6,14 @@ is no class in an index out of range, on a GPU in a failed assertion of a kernel
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.dist import is_main_process
+from mmengine.logging import print_log
 from mmengine.registry import DATASETS, TRANSFORMS, DefaultScope
 from mmengine.runner import Runner
 
@@ -104,7 +106,24 @@ def _frames(dataset: Mapping[str, Any]) -> list[dict]:
             f'no images *{suffix} in {folder} (img_suffix of the data set says how '
             'their names end)'
         )
-    return [built.get_data_info(index) for index in range(len(built))]
+    frames = [built.get_data_info(index) for index in range(len(built))]
+    if not built.ann_file and dataset.get('indices') is None and is_main_process():
+        _warn_of_lone_masks(built, frames)
+    return frames
+
+
+def _warn_of_lone_masks(built: Any, frames: list[dict]) -> None:
+    """MMSegmentation lists images, and knows nothing of masks that have none."""
+    folder = Path(built.data_prefix.get('seg_map_path') or '.')
+    used = {Path(frame['seg_map_path']) for frame in frames}
+    lone = sorted(set(folder.rglob(f'*{built.seg_map_suffix}')) - used)
+    if lone:
+        print_log(
+            f'{len(lone)} masks have no image *{built.img_suffix} and are not used, '
+            f'the first is {lone[0]}',
+            'current',
+            logging.WARNING,
+        )
 
 
 def _check_frames(frames: list[dict], checked: CheckedLoading, split: str) -> None:

@@ -26,6 +26,10 @@ FILES = {
 POSE_IMAGE = re.compile(r'`([^`]*)` occurs when loading `([^`]*)`')
 # MMSegmentation's loader, through mmcv: an assertion, or the system's own words.
 SEG_IMAGE = re.compile(r'failed to load image: (\S+)')
+# Python, where a class is built from a config.
+UNKNOWN_SETTING = re.compile(
+    r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'"
+)
 # What readers of annotations raise when they do not find what they look for.
 FORMAT_ERRORS = (AssertionError, AttributeError, IndexError, KeyError, TypeError)
 FORMAT_ERRORS += (ValueError,)
@@ -125,7 +129,11 @@ def data_errors(cfg: Config) -> Iterator[None]:
         # From a data loader's worker it comes with that one's traceback.
         raise UserError(str(error).strip().rsplit('UserError: ')[-1]) from error
     except Exception as error:  # of any kind: decoders and loaders have their own
-        line = _describe_download(error) or _describe_data_error(cfg, error)
+        line = (
+            _describe_download(error)
+            or _describe_setting(error)
+            or _describe_data_error(cfg, error)
+        )
         if line is None:
             raise
         raise UserError(line) from error
@@ -138,6 +146,14 @@ def _describe_download(error: Exception) -> str | None:
         f'weights to start from could not be fetched: {error.reason}; '
         'model.backbone.init_cfg=None by --cfg-options starts without them'
     )
+
+
+def _describe_setting(error: Exception) -> str | None:
+    """A setting that a class of the config does not have."""
+    found = UNKNOWN_SETTING.search(str(error))
+    if not isinstance(error, TypeError) or not found:
+        return None
+    return f'{found[1]} has no setting {found[2]!r}: mistyped in the config?'
 
 
 def _describe_data_error(cfg: Config, error: Exception) -> str | None:

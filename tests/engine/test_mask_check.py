@@ -121,6 +121,22 @@ def test_faults_are_named_before_anything_is_built(cfg, root, fault):
     assert not any(root.parent.glob('work/*'))
 
 
+def test_masks_without_an_image_are_told_of(cfg, root, monkeypatch):
+    said = []
+    monkeypatch.setattr(mask_check, 'print_log', lambda text, *_: said.append(text))
+    (root / 'images/train/b.jpg').rename(root / 'images/train/b.jpeg')
+    check_masks(cfg, ('train', 'val'))
+    (line,) = said  # of the other split there is nothing to say
+    assert line.startswith('1 masks have no image *.jpg and are not used')
+    assert line.endswith(str(root / 'labels/train/b.png'))
+
+
+def test_a_setting_that_a_class_does_not_have(cfg, root):
+    cfg.train_cfg.max_iter = 5
+    with pytest.raises(UserError, match="IterBasedTrainLoop has no setting 'max_iter'"):
+        train(cfg)
+
+
 def test_an_image_that_cannot_be_read_is_named_before_the_run(cfg, root):
     (root / 'images/val/c.jpg').write_bytes(b'no JPEG')
     with pytest.raises(UserError, match=r'image cannot be read: .*images/val/c\.jpg'):

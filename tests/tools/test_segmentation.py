@@ -124,12 +124,21 @@ def test_images_and_masks_are_never_written_over(
     assert_one_line(done, f'--out {out} is a folder of the data set')
 
 
+def test_the_folder_of_label_maps_is_no_file(call_tool, checkpoints, tmp_path):
+    done = call_tool(
+        'test.py', CAMVID, checkpoints[CAMVID], '--work-dir', tmp_path / 'work',
+        '--out', tmp_path / 'x.pkl',
+    )  # fmt: skip
+    assert_one_line(done, '--out', 'x.pkl looks like a file', '--dump')
+    assert not (tmp_path / 'x.pkl').exists()
+
+
 @pytest.mark.parametrize('option', ['--metrics', '--dump', '--out', '--show-dir'])
 def test_where_nothing_can_be_written_is_said_first(
     call_tool, checkpoints, tmp_path, option
 ):
     (tmp_path / 'file').touch()
-    path = tmp_path / 'file' / 'x.pkl'
+    path = tmp_path / 'file' / ('x.pkl' if option == '--dump' else 'x')
     work = ('--work-dir', tmp_path)
     done = call_tool('test.py', CAMVID, checkpoints[CAMVID], *work, option, path)
     assert_one_line(done, 'cannot write to', tmp_path / 'file')
