@@ -22,6 +22,7 @@ from litehrnet_mm.deploy import rewrite
 from litehrnet_mm.deploy.export import RUNTIMES, write_graph
 from litehrnet_mm.deploy.graphs import ExportedModel
 from litehrnet_mm.deploy.plan import Plan
+from litehrnet_mm.deploy.stand_ins import with_known_layers
 from litehrnet_mm.engine.building import build_model
 from litehrnet_mm.engine.config_file import load_config
 from litehrnet_mm.runtime.model import open_backend
@@ -203,6 +204,7 @@ def exported(
     backend = 'openvino' if runtime == OPENVINO else 'onnxruntime'
     if rewritten:
         model = rewrite(model, form='graph', **RUNTIMES[backend])
+    model = with_known_layers(model)
     plan = Plan(tuple(images.shape[2:]))
     graph = ExportedModel(model, cfg, plan.wanted).eval()
     with tempfile.TemporaryDirectory() as folder:

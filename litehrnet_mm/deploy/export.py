@@ -17,7 +17,7 @@ from litehrnet_mm.deploy.graphs import ExportedModel
 from litehrnet_mm.deploy.metadata import describe, to_properties
 from litehrnet_mm.deploy.plan import Plan
 from litehrnet_mm.deploy.rewrite import rewrite
-from litehrnet_mm.deploy.stand_ins import replace_layers
+from litehrnet_mm.deploy.stand_ins import with_known_layers
 from litehrnet_mm.deploy.verify import model_input, sample_images, verify
 
 RUNTIMES = dict(
@@ -55,8 +55,7 @@ def export(model: nn.Module, cfg: Config, path: Path, plan: Plan) -> float:
         any_size = plan.dynamic == 'all'
         options = RUNTIMES[plan.runtime]
         fast = rewrite(model, form='graph', any_size=any_size, **options)
-        replace_layers(fast)
-        graph = ExportedModel(fast, cfg, plan.wanted).eval()
+        graph = ExportedModel(with_known_layers(fast), cfg, plan.wanted).eval()
         images = model_input(next(sample_images(plan.size)), preprocessor, plan)
         write_graph(graph, torch.from_numpy(images), part, plan)
         _finish(part, cfg, plan)

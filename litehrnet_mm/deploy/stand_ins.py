@@ -66,15 +66,21 @@ class AdaptivePadding(nn.Module):
         return self.conv(F.pad(x, pads))
 
 
-def replace_layers(model: nn.Module) -> None:
-    """Replace such layers in a model, in place; what they compute stays.
+def with_known_layers(model: nn.Module) -> nn.Module:
+    """A copy of a model without such layers, which computes the same.
 
     These are adaptive pooling to several windows; mmcv's convolutions with adaptive
     padding and MMSegmentation's ``Upsample``, which both make the size of the recorded
     image a constant.
     """
+    model = copy.deepcopy(model)
+    _replace(model)
+    return model
+
+
+def _replace(model: nn.Module) -> None:
     for name, child in model.named_children():
-        replace_layers(child)
+        _replace(child)
         if isinstance(child, nn.AdaptiveAvgPool2d):
             size = child.output_size
             height, width = size if isinstance(size, tuple) else (size, size)
