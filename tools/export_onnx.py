@@ -11,17 +11,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from torch import nn
-
 from litehrnet_mm.analysis.complexity_config import input_size
-from litehrnet_mm.checkpoints.compare import check_fits
-from litehrnet_mm.checkpoints.files import read_checkpoint
-from litehrnet_mm.checkpoints.keys import current_keys
 from litehrnet_mm.cli import UserError, make_folder, positive, run_tool
 from litehrnet_mm.deploy.export import RUNTIMES, export
 from litehrnet_mm.deploy.plan import Plan, Wanted
-from litehrnet_mm.engine.building import build_model
 from litehrnet_mm.engine.config_file import load_config
+from litehrnet_mm.engine.loading import load_model
 from litehrnet_mm.engine.options import add_cfg_options
 
 
@@ -91,27 +86,16 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def load_model(args: argparse.Namespace) -> tuple[nn.Module, object]:
-    """The model with its weights, and its config."""
-    cfg = load_config(args.config, args.cfg_options)
-    model = build_model(cfg, args.config)
-    if args.checkpoint is None:
-        print('warning: no checkpoint given: the weights are random', file=sys.stderr)
-    else:
-        checkpoint = read_checkpoint(args.checkpoint)
-        check_fits(args.checkpoint, checkpoint, model)
-        weights = current_keys(checkpoint['state_dict'], args.checkpoint)
-        model.load_state_dict(weights, strict=False)  # what differs may: checked
-    return model.eval(), cfg
-
-
 def main() -> None:
     """Run the tool."""
     args = parse_args()
     if args.out.suffix != '.onnx':
         raise UserError(f'the file to write should end in .onnx, got {args.out}')
     make_folder(args.out.parent)
-    model, cfg = load_model(args)
+    cfg = load_config(args.config, args.cfg_options)
+    if args.checkpoint is None:
+        print('warning: no checkpoint given: the weights are random', file=sys.stderr)
+    model = load_model(cfg, args.config, args.checkpoint)
     plan = Plan(
         size=tuple(args.input_size or input_size(cfg, args.config)),
         wanted=Wanted(

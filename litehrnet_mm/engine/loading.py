@@ -1,13 +1,38 @@
-"""Loading of checkpoints whose keys are those of older projects."""
+"""Loading of checkpoints, also of those whose keys are of older projects."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from torch import nn
 
+from litehrnet_mm.checkpoints.compare import check_fits
+from litehrnet_mm.checkpoints.files import read_checkpoint
 from litehrnet_mm.checkpoints.keys import current_keys
+from litehrnet_mm.engine.building import build_model
+
+
+def load_model(cfg: Config, path: str, checkpoint: str | None) -> nn.Module:
+    """The model of a config with trained weights, in evaluation mode.
+
+    Args:
+        cfg: The config.
+        path: Its file, for messages.
+        checkpoint: The weights' file; without it they are random.
+
+    Raises:
+        UserError: If the model cannot be built, or the checkpoint does not fit.
+    """
+    model = build_model(cfg, path)
+    if checkpoint is not None:
+        content = read_checkpoint(checkpoint)
+        check_fits(checkpoint, content, model)
+        weights = current_keys(content['state_dict'], checkpoint)
+        model.load_state_dict(weights, strict=False)  # what differs may: checked
+    return model.eval()
 
 
 class CurrentKeysHook(Hook):

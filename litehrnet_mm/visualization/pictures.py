@@ -49,24 +49,26 @@ def add_caption(image: np.ndarray, text: str) -> np.ndarray:
     """
     width, margin = image.shape[1], 6
     strip = Image.new('RGB', (width, CAPTION_HEIGHT), PAPER[::-1])
-    text = _shorten(text, width - 2 * margin)
+    text = shorten(text, width - 2 * margin)
     place = (margin, CAPTION_HEIGHT // 2)
-    ImageDraw.Draw(strip).text(place, text, INK[::-1], _font(), anchor='lm')
+    ImageDraw.Draw(strip).text(place, text, INK[::-1], font(), anchor='lm')
     return np.vstack([np.array(strip)[..., ::-1], image])
 
 
 @lru_cache(maxsize=1)
-def _font() -> ImageFont.FreeTypeFont:
+def font() -> ImageFont.FreeTypeFont:
+    """The font of captions and legends."""
     # Matplotlib brings a font that has most of the world's letters.
     return ImageFont.truetype(
         os.path.join(matplotlib.get_data_path(), 'fonts', 'ttf', 'DejaVuSans.ttf'), 14
     )
 
 
-def _shorten(text: str, width: int) -> str:
+def shorten(text: str, width: int) -> str:
+    """A text that is at most so many pixels wide; its middle is left out for that."""
     kept = len(text)
     short = text
-    while kept > 2 and _font().getlength(short) > width:
+    while kept > 2 and font().getlength(short) > width:
         kept -= 1
         short = f'{text[: kept - kept // 2]}…{text[-(kept // 2) :]}'
     return short

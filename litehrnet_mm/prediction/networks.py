@@ -1,0 +1,140 @@
+"""Networks to predict with: exported ones, or configs with checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+
+from litehrnet_mm.analysis.complexity_config import input_size
+from litehrnet_mm.cli import UserError
+from litehrnet_mm.deploy.metadata import describe
+from litehrnet_mm.engine.config_file import load_config
+from litehrnet_mm.engine.loading import load_model
+from litehrnet_mm.engine.options import is_segmentation
+from litehrnet_mm.runtime import PoseRuntime, SegRuntime, open_runtime
+
+
+class TorchPose:
+    """A pose network in PyTorch, through MMPose; used as a ``PoseRuntime``.
+
+    Args:
+        cfg: The config.
+        model: Its model, with weights, in evaluation mode.
+        facts: What :func:`~litehrnet_mm.deploy.metadata.describe` tells.
+    """
+
+    def __init__(self, cfg: Config, model: Any, facts: dict[str, Any]) -> None:
+        from mmpose.apis.inference import dataset_meta_from_config
+
+        self.model = model
+        self.model.cfg = cfg
+        self.model.dataset_meta = dataset_meta_from_config(cfg, 'test')
+        self.keypoints, self.skeleton = facts['keypoints'], facts['skeleton']
+
+    def __call__(
+        self, image: np.ndarray, boxes: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Poses of persons; see :meth:`litehrnet_mm.runtime.PoseRuntime.__call__`."""
+        from mmpose.apis import inference_topdown
+
+        if not len(boxes):
+            count = len(self.keypoints)
+            return np.zeros((0, count, 2)), np.zeros((0, count))
+        samples = inference_topdown(self.model, image, boxes, bbox_format='xyxy')
+        found = [sample.pred_instances for sample in samples]
+        points = np.concatenate([x.keypoints for x in found])
+        return points, np.concatenate([x.keypoint_scores for x in found])
+
+
+class TorchSeg:
+    """A segmentation network in PyTorch, through MMSegmentation.
+
+    Args:
+        cfg: The config.
+        model: Its model, with weights, in evaluation mode.
+        facts: What :func:`~litehrnet_mm.deploy.metadata.describe` tells.
+    """
+
+    def __init__(self, cfg: Config, model: Any, facts: dict[str, Any]) -> None:
+        self.model = model
+        self.model.cfg = cfg
+        self.classes, self.palette = facts['classes'], facts['palette']
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """Label each pixel; see :meth:`litehrnet_mm.runtime.SegRuntime.__call__`."""
+        from mmseg.apis import inference_model
+
+        with DefaultScope.overwrite_default_scope('mmseg'):
+            found = inference_model(self.model, image).pred_sem_seg.data
+        return found[0].cpu().numpy().astype(np.uint8)
+
+
+Network = PoseRuntime | SegRuntime | TorchPose | TorchSeg
+
+
+def takes_boxes(network: Network) -> bool:
+    """Whether it is for poses."""
+    return isinstance(network, (PoseRuntime, TorchPose))
+
+
+def split_model(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Tell the network from its inputs on a command line.
+
+    Args:
+        words: An ONNX file, or a config and a checkpoint, and then inputs.
+
+    Returns:
+        Those of the network, and the inputs.
+
+    Raises:
+        UserError: If they are neither, or nothing is left to predict on.
+    """
+    kind = Path(words[0]).suffix
+    if kind not in ('.onnx', '.py'):
+        raise UserError(
+            f'first name an .onnx file, or a config (.py) and its checkpoint; got '
+            f'{words[0]}'
+        )
+    count = 1 if kind == '.onnx' else 2
+    if len(words) <= count:
+        needed = 'an input' if kind == '.onnx' else 'a checkpoint and an input'
+        raise UserError(f'{words[0]} needs {needed} after it')
+    return list(words[:count]), list(words[count:])
+
+
+def open_network(
+    model: Sequence[str], options: dict | None = None, device: str | None = None
+) -> Network:
+    """Open a network.
+
+    Args:
+        model: An ONNX file, or a config and a checkpoint.
+        options: Settings that override the config.
+        device: Of PyTorch; a GPU if there is one, if not given.
+
+    Raises:
+        UserError: If it cannot be opened.
+    """
+    if len(model) == 1:
+        try:
+            return open_runtime(model[0])
+        except ValueError as error:
+            raise UserError(str(error)) from error
+    import torch
+
+    path, checkpoint = model
+    cfg = load_config(path, options or {})
+    net = load_model(cfg, path, checkpoint)
+    device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
+    try:
+        net.to(device)
+    except RuntimeError as error:
+        raise UserError(f'--device {device} cannot be used: {error}') from error
+    facts = describe(cfg, input_size(cfg, path))
+    kind = TorchSeg if is_segmentation(cfg) else TorchPose
+    return kind(cfg, net, facts)

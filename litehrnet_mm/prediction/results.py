@@ -1,0 +1,162 @@
+"""What was found, as pictures, films and JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from litehrnet_mm.cli import UserError, make_folder
+from litehrnet_mm.prediction.boxes import FileBoxes, SameBoxes, number_in
+from litehrnet_mm.prediction.networks import Network
+from litehrnet_mm.prediction.sources import Frame
+from litehrnet_mm.visualization import PoseStyle, as_annotation, draw_people
+from litehrnet_mm.visualization.labels import class_shares, show_classes
+from litehrnet_mm.visualization.pictures import write_image
+
+
+class PoseResults:
+    """Poses of persons, and what is written of them.
+
+    Args:
+        network: Finds them.
+        boxes: Where persons are: a function of an image's name and the image.
+        min_score: Poses below this score are written to the JSON file, but not drawn.
+
+    Attributes:
+        records: COCO's results, a person each, with the file's name beside.
+    """
+
+    file = 'keypoints.json'
+
+    def __init__(
+        self, network: Network, boxes: FileBoxes | SameBoxes, min_score: float
+    ) -> None:
+        self.network, self.boxes, self.min_score = network, boxes, min_score
+        self.style = PoseStyle.by_side(network.keypoints, network.skeleton)
+        self.records: list[dict[str, Any]] = []
+        self.images = 0
+
+    def add(self, frame: Frame) -> np.ndarray:
+        """Predict on an image, and draw what was found."""
+        boxes = self.boxes(frame.name, frame.image)
+        points, scores = self.network(frame.image, boxes[:, :4])
+        known = getattr(self.boxes, 'image_id', lambda name: number_in(Path(name).stem))
+        image_id = known(frame.name)
+        people = []
+        for box, keypoints, values in zip(boxes, points, scores):
+            left, top, right, bottom, sure = map(float, box)
+            bbox = [left, top, right - left, bottom - top]
+            score = sure * float(values.mean())
+            triples = np.column_stack((keypoints, values)).ravel()
+            self.records.append(
+                dict(
+                    image_id=self.images if image_id is None else image_id,
+                    category_id=1,
+                    keypoints=[round(float(value), 4) for value in triples],
+                    score=score,
+                    bbox=bbox,
+                    file_name=frame.name,
+                )
+            )
+            if score >= self.min_score:
+                people.append(as_annotation(keypoints, values, bbox))
+        self.images += 1
+        return draw_people(frame.image, people, self.style)
+
+    def content(self) -> list[dict[str, Any]]:
+        """What goes into the JSON file."""
+        return self.records
+
+    def summary(self) -> str:
+        """A line about all."""
+        return f'{len(self.records)} poses in {self.images} images'
+
+
+class LabelResults:
+    """Classes of pixels, and what is written of them.
+
+    Args:
+        network: Finds them.
+        folder: Where label maps go, as PNG; nowhere if not given.
+    """
+
+    file = 'classes.json'
+
+    def __init__(self, network: Network, folder: Path | None) -> None:
+        self.network, self.folder = network, folder
+        self.shares: dict[str, dict[str, float]] = {}
+
+    def add(self, frame: Frame) -> np.ndarray:
+        """Predict on an image, write its label map, and draw what was found."""
+        labels = self.network(frame.image)
+        if self.folder:
+            path = (self.folder / frame.name).with_suffix('.png')
+            make_folder(path.parent)
+            Image.fromarray(labels).save(path)
+        names = self.network.classes
+        shares = class_shares(labels, len(names))
+        self.shares[frame.name] = {
+            name: round(float(share), 6) for name, share in zip(names, shares) if share
+        }
+        return show_classes(frame.image, labels, names, self.network.palette)
+
+    def content(self) -> dict[str, Any]:
+        """What goes into the JSON file."""
+        if not self.shares:
+            return {}
+        return dict(classes=self.network.classes, share_of_pixels=self.shares)
+
+    def summary(self) -> str:
+        """A line about all."""
+        return f'classes of the pixels of {len(self.shares)} images'
+
+
+class FilmWriter:
+    """An MP4 file, whose size is that of its first image.
+
+    Args:
+        path: The file.
+        rate: Images a second.
+    """
+
+    def __init__(self, path: Path, rate: float) -> None:
+        self.path, self.rate = path, rate
+        self.writer: cv2.VideoWriter | None = None
+
+    def add(self, image: np.ndarray) -> None:
+        """Write an image.
+
+        Raises:
+            UserError: If the file cannot be written.
+        """
+        if self.writer is None:
+            make_folder(self.path.parent)
+            code = cv2.VideoWriter_fourcc(*'mp4v')
+            size = image.shape[1::-1]
+            self.writer = cv2.VideoWriter(str(self.path), code, self.rate, size)
+            if not self.writer.isOpened():
+                raise UserError(f'cannot write video {self.path}')
+        self.writer.write(image)
+
+    def close(self) -> None:
+        """Finish the file."""
+        if self.writer is not None:
+            self.writer.release()
+
+
+def write_picture(folder: Path, frame: Frame, drawn: np.ndarray) -> None:
+    """Write a picture under the name of its image, as JPEG."""
+    write_image((folder / frame.name).with_suffix('.jpg'), drawn)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a file as a whole or not at all."""
+    part = path.with_name(f'{path.name}.part')
+    part.write_text(json.dumps(content) + '\n', encoding='utf-8')
+    os.replace(part, path)

@@ -1,0 +1,184 @@
+"""Where images come from."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from litehrnet_mm.cli import UserError
+from litehrnet_mm.visualization.pictures import read_image
+
+PICTURES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
+FILMS = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v')
+UNKNOWN_RATE = 25.0
+"""Images a second of a film or camera that does not tell."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """An image to predict on.
+
+    Attributes:
+        name: Of the file it is from; of a film with the number of the image.
+        image: BGR uint8, ``(H, W, 3)``.
+        index: Its number in the film, from 0; of a picture 0.
+    """
+
+    name: str
+    image: np.ndarray
+    index: int = 0
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Files, each a picture.
+
+    Attributes:
+        paths: The files.
+        root: The folder that names are relative to.
+    """
+
+    paths: tuple[Path, ...]
+    root: Path
+
+    @property
+    def total(self) -> int:
+        """How many images there are."""
+        return len(self.paths)
+
+    def results(self) -> Iterator[tuple[str, str]]:
+        """What results are called, and where each is from."""
+        for path in self.paths:
+            name = path.relative_to(self.root).with_suffix('')
+            yield f'pictures/{name.as_posix()}', str(path)
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Read one after the other.
+
+        Raises:
+            UserError: If one cannot be read.
+        """
+        for path in self.paths:
+            name = path.relative_to(self.root).as_posix()
+            yield Frame(name, read_image(path))
+
+
+@dataclass(frozen=True)
+class Film:
+    """A film, or a camera.
+
+    Attributes:
+        source: The file, or the number of the camera.
+        name: What results are called.
+        rate: Images a second.
+        total: How many images there are, if it is known.
+    """
+
+    source: str | int
+    name: str
+    rate: float
+    total: int | None
+
+    @classmethod
+    def open(cls, source: str | int) -> Film:
+        """Ask a file or camera what it has.
+
+        Raises:
+            UserError: If it cannot be opened, or shows nothing.
+        """
+        capture = cv2.VideoCapture(source)
+        seen, _ = capture.read()
+        rate = capture.get(cv2.CAP_PROP_FPS)
+        count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        capture.release()
+        if not seen:
+            if isinstance(source, int):
+                raise UserError(f'no camera with the number {source}')
+            raise UserError(f'video {source} cannot be read: it is none, or damaged')
+        name = f'camera{source}' if isinstance(source, int) else Path(source).stem
+        rate = rate if 0 < rate < 1000 else UNKNOWN_RATE
+        return cls(source, name, rate, count if count > 0 else None)
+
+    def results(self) -> Iterator[tuple[str, str]]:
+        """What the result is called, and where it is from."""
+        yield self.name, str(self.source)
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Read to the end."""
+        capture = cv2.VideoCapture(self.source)
+        try:
+            index = 0
+            while True:
+                there, image = capture.read()
+                if not there:
+                    return
+                yield Frame(f'{self.name}_{index:06}', image, index)
+                index += 1
+        finally:
+            capture.release()
+
+
+Source = Pictures | Film
+
+
+def open_sources(inputs: Sequence[str]) -> list[Source]:
+    """Find what a user named.
+
+    Args:
+        inputs: Pictures, folders of pictures, patterns, films, numbers of cameras.
+
+    Returns:
+        A source for each.
+
+    Raises:
+        UserError: If something is not there, is neither picture nor film, or two would
+            give results of one name.
+    """
+    sources = [_open(text) for text in inputs]
+    seen: dict[str, str] = {}
+    for source in sources:
+        for name, origin in source.results():
+            if name in seen:
+                raise UserError(
+                    f'{seen[name]} and {origin} would have results of one name, '
+                    f'{name}: predict on one after the other, with an --out for each'
+                )
+            seen[name] = origin
+    return sources
+
+
+def _open(text: str) -> Source:
+    path = Path(text)
+    if text.isdecimal() and not path.exists():
+        return Film.open(int(text))
+    if path.is_dir():
+        found = [p for p in sorted(path.rglob('*')) if p.suffix.lower() in PICTURES]
+        if not found:
+            raise UserError(f'no pictures ({", ".join(PICTURES)}) in {path}')
+        return Pictures(tuple(found), path)
+    if path.is_file():
+        if path.suffix.lower() in FILMS:
+            return Film.open(text)
+        return Pictures((path,), path.parent)
+    matches = [Path(p) for p in sorted(glob.glob(text, recursive=True))]
+    found = [p for p in matches if p.suffix.lower() in PICTURES]
+    if not found:
+        raise UserError(f'no such picture, folder or film: {text}')
+    parents = {p.parent for p in found}
+    root = parents.pop() if len(parents) == 1 else Path(glob_root(text))
+    return Pictures(tuple(found), root)
+
+
+def glob_root(pattern: str) -> str:
+    """The folder of a pattern that has no wildcards yet."""
+    kept = []
+    for part in Path(pattern).parts:
+        if glob.has_magic(part):
+            break
+        kept.append(part)
+    return str(Path(*kept)) if kept else '.'

@@ -1,0 +1,155 @@
+"""``tools/predict.py``: from whatever a user has to pictures and JSON."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from running import assert_one_line
+
+from litehrnet_mm.visualization.labels import (
+    LEGEND_WIDTH,
+    class_shares,
+    draw_labels,
+    show_classes,
+)
+
+POSE = 'configs/pose/coco/td-hm_wider-naive-litehrnet-18_8xb64-210e_coco-256x192.py'
+OTHER = 'configs/pose/coco/td-hm_litehrnet-18_8xb64-210e_coco-256x192.py'
+
+
+@pytest.fixture(scope='module')
+def onnx(run_tool, tinypose, tmp_path_factory):
+    """PP-TinyPose, exported."""
+    out = tmp_path_factory.mktemp('onnx') / 'tinypose.onnx'
+    done = run_tool('export_onnx.py', POSE, tinypose, out, '--dynamic', 'batch')
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+@pytest.fixture
+def coco(shared_data):
+    """Real images with their annotations."""
+    return shared_data / 'coco_mini_val'
+
+
+def poses(folder) -> dict[str, list]:
+    """What was written, by image."""
+    found: dict[str, list] = {}
+    for person in json.loads((folder / 'keypoints.json').read_text()):
+        found.setdefault(person['file_name'], []).append(person)
+    return found
+
+
+def test_onnx_and_pytorch_find_the_same(call_tool, onnx, tinypose, coco, tmp_path):
+    boxes = ('--boxes', coco / 'person_keypoints_val.json')
+    pattern = coco / 'images' / '0000000001*.jpg'
+    found = []
+    for k, model in enumerate([(onnx,), (POSE, tinypose)]):
+        out = tmp_path / str(k)
+        done = call_tool('predict.py', *model, pattern, *boxes, '--out', out)
+        assert done.returncode == 0, done.stderr
+        found.append(poses(out))
+    names = {path.name for path in coco.glob('images/0000000001*.jpg')}
+    assert found[0].keys() == found[1].keys() <= names
+    for name, persons in found[0].items():
+        for one, other in zip(persons, found[1][name], strict=True):
+            assert one['image_id'] == int(name.split('.')[0]) == other['image_id']
+            assert one['bbox'] == other['bbox']
+            np.testing.assert_allclose(one['keypoints'], other['keypoints'], atol=0.05)
+    for name in names:
+        drawn, plain = (
+            cv2.imread(str(folder / name))
+            for folder in (tmp_path / '0' / 'pictures', coco / 'images')
+        )
+        assert drawn.shape == plain.shape
+
+
+def test_a_film_becomes_a_film(call_tool, onnx, tmp_path):
+    path = tmp_path / 'film.avi'
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 10, (64, 48))
+    for k in range(5):
+        writer.write(np.full((48, 64, 3), 40 * k, np.uint8))
+    writer.release()
+    out = tmp_path / 'out'
+    box = ('--box', 4, 4, 30, 40, '--box', 30, 2, 30, 40)
+    done = call_tool('predict.py', onnx, path, *box, '--out', out)
+    assert done.returncode == 0, done.stderr
+    assert '10 poses in 5 images' in done.stdout
+    found = poses(out)
+    assert sorted(found) == [f'film_{k:06}' for k in range(5)]
+    assert found['film_000003'][1]['bbox'] == [30, 2, 30, 40]
+    capture = cv2.VideoCapture(str(out / 'film.mp4'))
+    assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 5
+    assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(10)
+
+
+def test_segmentation(call_tool, shared_data, tmp_path):
+    config = 'configs/seg/camvid/fcn_litehrnet-18_1xb8-20k_camvid-360x480.py'
+    net, out = tmp_path / 'seg.onnx', tmp_path / 'out'
+    size = ('--input-size', 96, 128)
+    assert call_tool('export_onnx.py', config, net, *size).returncode == 0
+    images = sorted((shared_data / 'camvid_mini/images/val').glob('*.png'))[:2]
+    done = call_tool('predict.py', net, *images, '--out', out)
+    assert done.returncode == 0, done.stderr
+    content = json.loads((out / 'classes.json').read_text())
+    for path in images:
+        labels = np.asarray(Image.open(out / 'labels' / path.name))
+        assert labels.shape == cv2.imread(str(path)).shape[:2]
+        shares = content['share_of_pixels'][path.name]
+        assert sum(shares.values()) == pytest.approx(1, abs=1e-4)
+        for name, share in shares.items():
+            k = content['classes'].index(name)
+            assert share == pytest.approx((labels == k).mean(), abs=1e-5)
+        assert (out / 'pictures' / f'{path.stem}.jpg').is_file()
+
+
+def test_colours_and_legend():
+    image = np.full((40, 60, 3), 100, np.uint8)
+    labels = np.zeros((40, 60), np.uint8)
+    labels[:, 30:] = 1
+    labels[:10, :30] = 255  # no class
+    palette = [(255, 0, 0), (0, 0, 255)]
+    drawn = draw_labels(image, labels, palette)
+    assert (drawn[5, 5] == image[5, 5]).all()
+    assert drawn[30, 5, 2] > 150 > drawn[30, 5, 0]  # red, as BGR
+    assert drawn[30, 50, 0] > 150 > drawn[30, 50, 2]
+    np.testing.assert_allclose(class_shares(labels, 2), [0.375, 0.5])
+    picture = show_classes(image, labels, ['road', 'sky'], palette)
+    assert picture.shape[:2] == (320, 480 + LEGEND_WIDTH)
+    first, second = picture[20, 490:504], picture[44, 490:504]  # the largest first
+    assert (first[3] == (255, 0, 0)).all()
+    assert (second[3] == (0, 0, 255)).all()
+
+
+def test_mistakes(call_tool, onnx, tinypose, tmp_path):
+    image = tmp_path / 'image.png'
+    cv2.imwrite(str(image), np.zeros((64, 48, 3), np.uint8))
+    (tmp_path / 'empty').mkdir()
+    (tmp_path / 'broken.mp4').write_bytes(b'no film')
+    (tmp_path / 'none.json').write_text('[]')
+    (tmp_path / 'text.json').write_text('boxes')
+    (tmp_path / 'text.onnx').write_text('no graph')
+    cv2.imwrite(str(tmp_path / 'image.jpg'), np.zeros((64, 48, 3), np.uint8))
+    out = ('--out', tmp_path / 'out')
+    none, text = (('--boxes', tmp_path / f'{x}.json') for x in ('none', 'text'))
+    cases = [
+        ((onnx, image), ['--out', '--show']),
+        ((onnx, *out), ['needs an input']),
+        ((POSE, image, *out), [POSE, 'needs a checkpoint and an input']),
+        ((image, *out), ['.onnx', 'image.png']),
+        ((onnx, tmp_path / 'empty', *out), ['no pictures', 'empty']),
+        ((onnx, tmp_path / 'nowhere.jpg', *out), ['no such picture', 'nowhere.jpg']),
+        ((onnx, tmp_path / 'broken.mp4', *out), ['video', 'broken.mp4', 'damaged']),
+        ((tmp_path / 'text.onnx', image, *out), ['text.onnx', 'cannot be opened']),
+        ((OTHER, tinypose, image, *out), ['checkpoint', 'does not fit']),
+        ((onnx, image, *none, *out), ['none.json', 'no boxes']),
+        ((onnx, image, *text, *out), ['text.json', "COCO's detections"]),
+        ((onnx, image, *text, '--box', 1, 2, 3, 4, *out), ['--boxes and --box']),
+        ((onnx, image, '--box', 1, 2, 0, 4, *out), ['--box', 'above 0']),
+        ((onnx, image, tmp_path / 'image.jpg', *out), ['results of one name']),
+    ]
+    for arguments, words in cases:
+        assert_one_line(call_tool('predict.py', *arguments), *words)
+    assert not any((tmp_path / 'out').glob('*.json'))

@@ -1,0 +1,177 @@
+"""Find poses, or classes of pixels, in pictures, folders, films or a camera's view.
+
+MODEL is an ONNX file of tools/export_onnx.py, or a config and its checkpoint. In DIR
+are then pictures with what was found drawn over them (of a film a film), and
+keypoints.json in COCO's results format, or for segmentation label maps and
+classes.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import cv2
+
+from litehrnet_mm.cli import UserError, make_folder, progress_bar, run_tool
+from litehrnet_mm.engine.options import add_cfg_options
+from litehrnet_mm.prediction.boxes import FileBoxes, SameBoxes
+from litehrnet_mm.prediction.networks import (
+    Network,
+    open_network,
+    split_model,
+    takes_boxes,
+)
+from litehrnet_mm.prediction.results import (
+    FilmWriter,
+    LabelResults,
+    PoseResults,
+    write_json,
+    write_picture,
+)
+from litehrnet_mm.prediction.sources import Film, Source, open_sources
+
+WINDOW = 'litehrnet_mm: q ends'
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage='%(prog)s [-h] MODEL INPUT [INPUT ...] [--out DIR] [options]',
+    )
+    add = parser.add_argument
+    add(
+        'words',
+        nargs='+',
+        metavar='MODEL INPUT',
+        help='NET.onnx, or CONFIG.py CHECKPOINT.pth; then pictures, folders, patterns '
+        'in quotes, films, or the number of a camera',
+    )
+    add('--out', type=Path, metavar='DIR', help='folder for the results')
+    add(
+        '--boxes',
+        type=Path,
+        metavar='FILE.json',
+        help="persons: COCO's detections, or annotations",
+    )
+    add(
+        '--box',
+        type=float,
+        nargs=4,
+        action='append',
+        default=[],
+        metavar=('X', 'Y', 'W', 'H'),
+        help='a person, in pixels, in each image; may be given several times. Without '
+        '--boxes and --box each image is one person',
+    )
+    add(
+        '--min-box-score',
+        type=float,
+        default=0.3,
+        metavar='X',
+        help='boxes of --boxes below this are left out; default: %(default)s',
+    )
+    add(
+        '--min-score',
+        type=float,
+        default=0.2,
+        metavar='X',
+        help='poses below this are not drawn; default: %(default)s',
+    )
+    add('--device', metavar='NAME', help='of PyTorch, e.g. cpu; a GPU if there is one')
+    add('--show', action='store_true', help='open a window, too; q ends')
+    add_cfg_options(parser, 'settings that override the config')
+    args = parser.parse_args()
+    if not args.out and not args.show:
+        raise UserError('nothing would be kept or seen: give --out DIR, or --show')
+    if args.boxes and args.box:
+        raise UserError('--boxes and --box are two answers to one question: give one')
+    if any(w <= 0 or h <= 0 for _, _, w, h in args.box):
+        raise UserError('--box X Y W H needs a width and a height above 0')
+    return args
+
+
+def make_results(
+    network: Network, args: argparse.Namespace
+) -> PoseResults | LabelResults:
+    """What predicts, and keeps what was found.
+
+    Raises:
+        UserError: If boxes were given to a network that takes none, or cannot be read.
+    """
+    if takes_boxes(network):
+        boxes = SameBoxes(args.box)
+        if args.boxes:
+            boxes = FileBoxes.read(args.boxes, args.min_box_score)
+        return PoseResults(network, boxes, args.min_score)
+    if args.boxes or args.box:
+        raise UserError('boxes are for pose networks, and this one is for segmentation')
+    return LabelResults(network, args.out / 'labels' if args.out else None)
+
+
+def predict(
+    source: Source, results: PoseResults | LabelResults, args: argparse.Namespace
+) -> bool:
+    """Go through a source; whether to go on with the next."""
+    film = None
+    if isinstance(source, Film) and args.out:
+        film = FilmWriter(args.out / f'{source.name}.mp4', source.rate)
+    title = source.name if isinstance(source, Film) else 'Predicting'
+    try:
+        for frame in progress_bar(source, source.total, title=title):
+            drawn = results.add(frame)
+            if film is not None:
+                film.add(drawn)
+            elif args.out:
+                write_picture(args.out / 'pictures', frame, drawn)
+            if args.show and not show(drawn, wait=not isinstance(source, Film)):
+                return False
+    except KeyboardInterrupt:  # what was found so far is kept
+        return False
+    finally:
+        if film is not None:
+            film.close()
+    return True
+
+
+def show(image, wait: bool) -> bool:
+    """Show an image in a window; whether to go on.
+
+    Raises:
+        UserError: If there is no screen.
+    """
+    try:
+        cv2.imshow(WINDOW, image)
+        return cv2.waitKey(0 if wait else 1) not in (ord('q'), 27)
+    except cv2.error as error:
+        raise UserError(
+            '--show needs a screen and OpenCV with windows (opencv-python, not '
+            'opencv-python-headless)'
+        ) from error
+
+
+def main() -> None:
+    """Run the tool."""
+    args = parse_args()
+    model, inputs = split_model(args.words)
+    sources = open_sources(inputs)
+    network = open_network(model, args.cfg_options, args.device)
+    if args.out:
+        make_folder(args.out)
+    results = make_results(network, args)
+    try:
+        for source in sources:
+            if not predict(source, results, args):
+                break
+    finally:
+        if args.out and results.content():
+            write_json(args.out / results.file, results.content())
+    print(results.summary())
+    if args.out:
+        print(f'in {args.out}: pictures or films, and {results.file}')
+
+
+if __name__ == '__main__':
+    run_tool(main)
