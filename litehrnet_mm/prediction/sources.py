@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,13 +134,13 @@ def open_sources(inputs: Sequence[str]) -> list[Source]:
         inputs: Pictures, folders of pictures, patterns, films, numbers of cameras.
 
     Returns:
-        A source for each.
+        A source for the pictures of each, and one for each film.
 
     Raises:
         UserError: If something is not there, is neither picture nor film, or two would
             give results of one name.
     """
-    sources = [_open(text) for text in inputs]
+    sources = [source for text in inputs for source in _open(text)]
     seen: dict[str, str] = {}
     for source in sources:
         for name, origin in source.results():
@@ -152,33 +153,30 @@ def open_sources(inputs: Sequence[str]) -> list[Source]:
     return sources
 
 
-def _open(text: str) -> Source:
+def _open(text: str) -> list[Source]:
     path = Path(text)
     if text.isdecimal() and not path.exists():
-        return Film.open(int(text))
+        return [Film.open(int(text))]
     if path.is_dir():
         found = [p for p in sorted(path.rglob('*')) if p.suffix.lower() in PICTURES]
         if not found:
             raise UserError(f'no pictures ({", ".join(PICTURES)}) in {path}')
-        return Pictures(tuple(found), path)
+        return [Pictures(tuple(found), path)]
     if path.is_file():
-        if path.suffix.lower() in FILMS:
-            return Film.open(text)
-        return Pictures((path,), path.parent)
+        return _sort_out([path], path.parent)
     matches = [Path(p) for p in sorted(glob.glob(text, recursive=True))]
-    found = [p for p in matches if p.suffix.lower() in PICTURES]
-    if not found:
+    sources = _sort_out(
+        [p for p in matches if p.suffix.lower() in (*PICTURES, *FILMS)],
+        Path(os.path.commonpath([p.parent for p in matches])) if matches else path,
+    )
+    if not sources:
         raise UserError(f'no such picture, folder or film: {text}')
-    parents = {p.parent for p in found}
-    root = parents.pop() if len(parents) == 1 else Path(glob_root(text))
-    return Pictures(tuple(found), root)
+    return sources
 
 
-def glob_root(pattern: str) -> str:
-    """The folder of a pattern that has no wildcards yet."""
-    kept = []
-    for part in Path(pattern).parts:
-        if glob.has_magic(part):
-            break
-        kept.append(part)
-    return str(Path(*kept)) if kept else '.'
+def _sort_out(paths: Sequence[Path], root: Path) -> list[Source]:
+    """The pictures among some files, and its films."""
+    films = [p for p in paths if p.suffix.lower() in FILMS]
+    pictures = tuple(p for p in paths if p not in films)
+    sources: list[Source] = [Pictures(pictures, root)] if pictures else []
+    return sources + [Film.open(str(p)) for p in films]

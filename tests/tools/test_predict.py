@@ -74,7 +74,8 @@ def test_a_film_becomes_a_film(call_tool, onnx, tmp_path):
     writer.release()
     out = tmp_path / 'out'
     box = ('--box', 4, 4, 30, 40, '--box', 30, 2, 30, 40)
-    done = call_tool('predict.py', onnx, path, *box, '--out', out)
+    pattern = tmp_path / 'f*.avi'
+    done = call_tool('predict.py', onnx, pattern, *box, '--out', out)
     assert done.returncode == 0, done.stderr
     assert '10 poses in 5 images' in done.stdout
     found = poses(out)
