@@ -4,8 +4,9 @@ Applied once, on ``import litehrnet_mm``. Every part looks first whether it is n
 and says at DEBUG level what it did:
 
 * without compiled operators (``mmcv-lite``), ``import mmdet`` and with it
-  ``import mmpose.models`` fail. The loader of those operators gets stand-ins, which
-  raise :class:`MissingOperatorError` when they are *called*;
+  ``import mmpose.models`` fail. The loader of those operators gets stand-ins: of
+  non-maximum suppression and RoIAlign torchvision's (:mod:`litehrnet_mm.operators`);
+  all others raise :class:`MissingOperatorError` when they are *called*;
 * since PyTorch 2.6 ``torch.load`` accepts tensors and plain containers only, which
   refuses MMEngine's own training checkpoints. Their types are allow-listed.
   ``weights_only`` itself stays on: a file that would run code is still refused;
@@ -29,6 +30,10 @@ _applied = False
 
 # MMEngine pickles these methods with every HistoryBuffer.
 HISTORY_STATISTICS = ('min', 'max', 'current', 'mean')
+
+
+# Of these torchvision has its own.
+REPLACED = ('nms', 'roi_align_forward', 'roi_align_backward')
 
 
 class MissingOperatorError(RuntimeError):
@@ -74,7 +79,16 @@ def provide_operator_stand_ins() -> None:
     ext_loader.load_ext = load_stand_ins
 
 
-def _stand_in(operator: str) -> Callable[..., NoReturn]:
+def _stand_in(operator: str) -> Callable:
+    if operator in REPLACED:
+        # Imported when a detector runs: most of our networks need none of it.
+        def replaced(*args, **kwargs):
+            from litehrnet_mm import operators
+
+            return getattr(operators, operator)(*args, **kwargs)
+
+        return replaced
+
     def missing_operator(*args, **kwargs) -> NoReturn:
         raise MissingOperatorError(
             f"the compiled mmcv operator '{operator}' was called, but mmcv-lite has "

@@ -85,8 +85,8 @@ print(json.dumps(dict(
     log=lines,
     extension='mmcv._ext' in sys.modules,
     full=mmcv_full_available(),
-    nms=error_of(mmcv.ops.nms, boxes, torch.tensor([.9, .8]), .5),
-    roi_align_forward=error_of(mmcv.ops.roi_align, image, rois, 2),
+    softnms=error_of(mmcv.ops.soft_nms, boxes, torch.tensor([.9, .8])),
+    roi_pool_forward=error_of(mmcv.ops.roi_pool, image, rois, 2),
     get_compiler_version=error_of(mmcv.ops.get_compiler_version),
     resolved=[
         str(package.registry.MODELS.get('litehrnet_mm.LiteHRNet'))
@@ -104,7 +104,7 @@ def openmmlab(repository) -> dict:
 
 @only_lite
 @pytest.mark.parametrize(
-    'operator', ['nms', 'roi_align_forward', 'get_compiler_version']
+    'operator', ['softnms', 'roi_pool_forward', 'get_compiler_version']
 )
 def test_missing_operator_names_itself_and_the_way_out(openmmlab, operator):
     kind, message = openmmlab[operator]
