@@ -15,7 +15,7 @@ import cv2
 
 from litehrnet_mm.cli import UserError, make_folder, progress_bar, run_tool
 from litehrnet_mm.engine.options import add_cfg_options
-from litehrnet_mm.prediction.boxes import FileBoxes, SameBoxes
+from litehrnet_mm.prediction.boxes import DetectorBoxes, FileBoxes, SameBoxes
 from litehrnet_mm.prediction.networks import (
     Network,
     open_network,
@@ -64,14 +64,22 @@ def parse_args() -> argparse.Namespace:
         default=[],
         metavar=('X', 'Y', 'W', 'H'),
         help='a person, in pixels, in each image; may be given several times. Without '
-        '--boxes and --box each image is one person',
+        'any of these three each image is one person',
+    )
+    add(
+        '--detector',
+        nargs=2,
+        metavar=('CONFIG', 'CHECKPOINT'),
+        help='persons: what this network of MMDetection finds; mmdet::… is one of its '
+        'own configs',
     )
     add(
         '--min-box-score',
         type=float,
         default=0.3,
         metavar='X',
-        help='boxes of --boxes below this are left out; default: %(default)s',
+        help='boxes of --boxes and --detector below this are left out; default: '
+        '%(default)s',
     )
     add(
         '--min-score',
@@ -86,8 +94,8 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if not args.out and not args.show:
         raise UserError('nothing would be kept or seen: give --out DIR, or --show')
-    if args.boxes and args.box:
-        raise UserError('--boxes and --box are two answers to one question: give one')
+    if sum(map(bool, (args.boxes, args.box, args.detector))) > 1:
+        raise UserError('--boxes, --box and --detector all say where persons are')
     if any(w <= 0 or h <= 0 for _, _, w, h in args.box):
         raise UserError('--box X Y W H needs a width and a height above 0')
     return args
@@ -105,8 +113,10 @@ def make_results(
         boxes = SameBoxes(args.box)
         if args.boxes:
             boxes = FileBoxes.read(args.boxes, args.min_box_score)
+        elif args.detector:
+            boxes = DetectorBoxes(*args.detector, args.min_box_score, args.device)
         return PoseResults(network, boxes, args.min_score)
-    if args.boxes or args.box:
+    if args.boxes or args.box or args.detector:
         raise UserError('boxes are for pose networks, and this one is for segmentation')
     return LabelResults(network, args.out / 'labels' if args.out else None)
 

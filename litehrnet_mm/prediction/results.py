@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import cv2
 import numpy as np
 from PIL import Image
 
 from litehrnet_mm.cli import UserError, make_folder
-from litehrnet_mm.prediction.boxes import FileBoxes, SameBoxes, number_in
+from litehrnet_mm.prediction.boxes import number_in
 from litehrnet_mm.prediction.networks import Network
 from litehrnet_mm.prediction.sources import Frame
 from litehrnet_mm.visualization import PoseStyle, as_annotation, draw_people
@@ -25,7 +25,8 @@ class PoseResults:
 
     Args:
         network: Finds them.
-        boxes: Where persons are: a function of an image's name and the image.
+        boxes: Where persons are: maps an image's name and the image to ``(N, 5)``, as
+            all of :mod:`~litehrnet_mm.prediction.boxes` do.
         min_score: Poses below this score are written to the JSON file, but not drawn.
 
     Attributes:
@@ -35,7 +36,10 @@ class PoseResults:
     file = 'keypoints.json'
 
     def __init__(
-        self, network: Network, boxes: FileBoxes | SameBoxes, min_score: float
+        self,
+        network: Network,
+        boxes: Callable[[str, np.ndarray], np.ndarray],
+        min_score: float,
     ) -> None:
         self.network, self.boxes, self.min_score = network, boxes, min_score
         self.style = PoseStyle.by_side(network.keypoints, network.skeleton)

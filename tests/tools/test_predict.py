@@ -5,9 +5,12 @@ import json
 import cv2
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from running import assert_one_line
 
+from litehrnet_mm.engine.building import build_model
+from litehrnet_mm.engine.config_file import load_config
 from litehrnet_mm.visualization.labels import (
     LEGEND_WIDTH,
     class_shares,
@@ -86,6 +89,25 @@ def test_a_film_becomes_a_film(call_tool, onnx, tmp_path):
     assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(10)
 
 
+def test_a_detector_finds_the_persons(call_tool, onnx, coco, tmp_path):
+    path = 'configs/examples/faster-rcnn_litehrnet-18_fpn_1x_coco.py'
+    torch.manual_seed(0)
+    model = build_model(load_config(path, {}), path)
+    with torch.no_grad():  # one that takes everything for a person
+        model.roi_head.bbox_head.fc_cls.bias[0] = 20
+    weights = tmp_path / 'detector.pth'
+    torch.save(dict(state_dict=model.state_dict()), weights)
+    image = sorted((coco / 'images').glob('*.jpg'))[0]
+    out = tmp_path / 'out'
+    detector = ('--detector', path, weights)
+    done = call_tool('predict.py', onnx, image, *detector, '--out', out)
+    assert done.returncode == 0, done.stderr
+    ((name, persons),) = poses(out).items()
+    assert name == image.name
+    assert 1 < len(persons) <= 100
+    assert all(person['bbox'][2] > 0 for person in persons)
+
+
 def test_segmentation(call_tool, shared_data, tmp_path):
     config = 'configs/seg/camvid/fcn_litehrnet-18_1xb8-20k_camvid-360x480.py'
     net, out = tmp_path / 'seg.onnx', tmp_path / 'out'
@@ -147,7 +169,11 @@ def test_mistakes(call_tool, onnx, tinypose, tmp_path):
         ((OTHER, tinypose, image, *out), ['checkpoint', 'does not fit']),
         ((onnx, image, *none, *out), ['none.json', 'no boxes']),
         ((onnx, image, *text, *out), ['text.json', "COCO's detections"]),
-        ((onnx, image, *text, '--box', 1, 2, 3, 4, *out), ['--boxes and --box']),
+        (
+            (onnx, image, *text, '--box', 1, 2, 3, 4, *out),
+            ['--box and --detector'],
+        ),
+        ((onnx, image, '--detector', 'a.py', 'b.pth', *out), ['detector a.py']),
         ((onnx, image, '--box', 1, 2, 0, 4, *out), ['--box', 'above 0']),
         ((onnx, image, tmp_path / 'image.jpg', *out), ['results of one name']),
     ]
