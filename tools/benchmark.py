@@ -23,7 +23,14 @@ from litehrnet_mm.analysis.latency_report import (
 )
 from litehrnet_mm.analysis.latency_suites import SUITES, Setting, make_candidates
 from litehrnet_mm.analysis.tables import text_table
-from litehrnet_mm.cli import UserError, make_folder, positive, progress_bar, run_tool
+from litehrnet_mm.cli import (
+    UserError,
+    make_folder,
+    one_line,
+    positive,
+    progress_bar,
+    run_tool,
+)
 
 
 def parse_args() -> argparse.Namespace:
@@ -80,10 +87,21 @@ def main() -> None:
         for k, entry in enumerate(SUITES[args.suite])
         if k == 0 or not args.only or any(text in entry.net for text in args.only)
     ]
+    if args.only and not any(text in e.net for e in entries for text in args.only):
+        names = ', '.join(entry.net for entry in SUITES[args.suite])
+        raise UserError(f'--only {" ".join(args.only)}: there are {names}')
     candidates = []
     with redirect_stdout(sys.stderr):  # what others print
         for entry in progress_bar(entries, len(entries), title='Preparing'):
-            candidates += make_candidates(entry, args.suite, setting)
+            try:
+                candidates += make_candidates(entry, args.suite, setting)
+            except RuntimeError as error:  # some take one size, or multiples of 32
+                print(f'{entry.net} left out: {one_line(error)}', file=sys.stderr)
+                if entry is entries[0]:
+                    raise UserError(
+                        f'{entry.net}, with which all are compared, does not run: '
+                        f'{one_line(error)}'
+                    ) from error
         time_interleaved(candidates, args.rounds)
     print(text_table(latency_table(candidates), '<<>>>>'))
     if args.out:

@@ -42,7 +42,7 @@ class Candidate:
     @property
     def quartiles(self) -> tuple[float, float]:
         """Between which half of the passes lie, in milliseconds."""
-        low, _, high = statistics.quantiles(self.seconds, n=4)
+        low, _, high = statistics.quantiles(self.seconds, n=4, method='inclusive')
         return low * 1e3, high * 1e3
 
 

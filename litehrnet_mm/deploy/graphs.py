@@ -133,9 +133,16 @@ class ExportedModel(nn.Module):
         )
         if self.wanted.label_map:
             self.outputs = ('labels',)
-            return (scores.argmax(dim=1).to(torch.uint8),)
+            return (self._labels(scores).to(torch.uint8),)
         self.outputs = ('logits',)
         return (scores,)
+
+    def _labels(self, scores: Tensor) -> Tensor:
+        head = self.model.decode_head
+        head = head[-1] if isinstance(head, nn.ModuleList) else head
+        if head.out_channels == 1:  # one output for two classes
+            return scores[:, 0].sigmoid() > head.threshold
+        return scores.argmax(dim=1)
 
 
 def _decoder(cfg: Config) -> HeatmapDecoder:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from mmengine.config import Config
 from mmengine.registry import DATASETS
 
@@ -23,10 +24,13 @@ def describe(cfg: Config, size: tuple[int, int]) -> dict[str, Any]:
 
     Returns:
         ``task``, ``version``, ``input_size`` (height, width), ``mean``, ``std`` and
-        ``rgb`` (the order of the network's channels); of segmentation ``classes`` and
-        ``palette`` (RGB); of pose ``keypoints``, ``skeleton`` (pairs of numbers),
-        ``flip_pairs`` (for each keypoint its partner), ``codec``, ``test_cfg``,
-        ``padding`` (of boxes) and ``udp`` (how crops are aligned).
+        ``rgb`` (the order of the network's channels); of segmentation ``classes``,
+        ``palette`` (RGB), ``resize`` (what the test pipeline does to images: ``scale``,
+        (width, height), and ``keep_ratio``; nothing if they stay) and ``threshold`` (of
+        a network with one output for two classes, else nothing); of pose
+        ``keypoints``, ``skeleton`` (pairs of numbers), ``flip_pairs`` (for each
+        keypoint its partner), ``codec``, ``test_cfg``, ``padding`` (of boxes) and
+        ``udp`` (how crops are aligned).
     """
     preprocessor = cfg.model.get('data_preprocessor') or {}
     facts = dict(
@@ -41,16 +45,46 @@ def describe(cfg: Config, size: tuple[int, int]) -> dict[str, Any]:
     if is_segmentation(cfg):
         for key in ('classes', 'palette'):
             facts[key] = [_plain(value) for value in meta.get(key) or ()]
-        return facts
+        return dict(facts, resize=_resizing(cfg), threshold=_threshold(cfg))
     facts.update(
         keypoints=[meta['keypoint_id2name'][k] for k in range(meta['num_keypoints'])],
         skeleton=[list(map(int, link)) for link in meta['skeleton_links']],
         flip_pairs=[int(k) for k in meta['flip_indices']],
-        codec=_plain(cfg.model.get('head', {}).get('decoder') or {}),
+        codec=_codec(cfg, size),
         test_cfg=_plain(cfg.model.get('test_cfg') or {}),
         **_cropping(cfg),
     )
     return facts
+
+
+def _codec(cfg: Config, size: tuple[int, int]) -> dict[str, Any]:
+    """The codec, for the size that a file takes."""
+    codec = _plain(cfg.model.get('head', {}).get('decoder') or {})
+    if 'heatmap_size' in codec:
+        ratios = np.divide(codec['input_size'], codec['heatmap_size'])
+        sides = np.array(size[::-1])
+        codec['heatmap_size'] = [int(side) for side in np.ceil(sides / ratios)]
+        codec['input_size'] = [int(side) for side in sides]
+    return codec
+
+
+def _resizing(cfg: Config) -> dict[str, Any] | None:
+    """What the test pipeline of a segmentation config does to the size of images."""
+    pipeline = cfg.get('test_dataloader', {}).get('dataset', {}).get('pipeline', ())
+    for step in pipeline:
+        if step['type'] == 'Resize' and step.get('scale'):
+            return dict(
+                scale=list(step['scale']), keep_ratio=bool(step.get('keep_ratio'))
+            )
+    return None
+
+
+def _threshold(cfg: Config) -> float | None:
+    heads = cfg.model.decode_head
+    head = heads[-1] if isinstance(heads, (list, tuple)) else heads
+    if head.get('out_channels') != 1:
+        return None
+    return 0.3 if head.get('threshold') is None else float(head['threshold'])
 
 
 def _cropping(cfg: Config) -> dict[str, Any]:

@@ -30,8 +30,8 @@ def rewrite(
     Every :class:`~litehrnet_mm.models.LiteHRNet` becomes a network that computes the
     same with fewer and cheaper operators (:mod:`litehrnet_mm.deploy` tells how), and
     in the rest of the model each BatchNorm that follows a convolution is folded into
-    it. What was rewritten before stays as it is. Weights keep their data type and
-    device; the result is for inference and has nothing to train.
+    it. What was rewritten before, in the same form, stays as it is. Weights keep their
+    data type and device; the result is for inference and has nothing to train.
 
     Args:
         model: A backbone, a pose estimator, a segmentor, or any module; in evaluation
@@ -51,8 +51,8 @@ def rewrite(
 
     Raises:
         ValueError: If the model is in training mode, has no exact inference form
-            (another normalisation than BatchNorm, other convolutions), or an argument
-            has an unknown value.
+            (another normalisation than BatchNorm, other convolutions), was rewritten
+            in another form before, or an argument has an unknown value.
     """
     if form not in FORMS:
         raise ValueError(f'form must be one of {FORMS}, got {form!r}')
@@ -62,20 +62,33 @@ def rewrite(
         raise ValueError(f'channel_block must be at least 1, got {channel_block}')
     if any(module.training for module in model.modules()):
         raise ValueError('rewriting needs evaluation mode: call model.eval() before')
+    if channel_block != int(channel_block):
+        raise ValueError(f'channel_block must be a whole number, got {channel_block}')
     written = Form(form == 'graph', gates == 'broadcast', channel_block, any_size)
     if isinstance(model, LiteHRNet):
         return RewrittenLiteHRNet(model, written).eval()
+    if isinstance(model, RewrittenLiteHRNet):
+        _check_form(model, written)
     if not inplace:
         model = copy.deepcopy(model)
     _rewrite_children(model, written)
     return model.eval()  # what is new in it is not yet
 
 
+def _check_form(net: RewrittenLiteHRNet, form: Form) -> None:
+    if net.form != form:
+        raise ValueError(
+            'this network was rewritten in another form before: rewrite the original'
+        )
+
+
 def _rewrite_children(module: nn.Module, form: Form) -> None:
     for name, child in module.named_children():
         if isinstance(child, LiteHRNet):
             setattr(module, name, RewrittenLiteHRNet(child, form))
-        elif not isinstance(child, RewrittenLiteHRNet):
+        elif isinstance(child, RewrittenLiteHRNet):
+            _check_form(child, form)
+        else:
             _rewrite_children(child, form)
     if isinstance(module, ConvModule) and module.with_norm:
         _fold_conv_module(module)

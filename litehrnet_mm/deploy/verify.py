@@ -86,13 +86,13 @@ def verify(
                 raise UserError(
                     f'the exported graph does not run on {x.shape}: {one_line(error)}'
                 ) from error
-            for name, y, wanted in zip(reference.outputs, found, expected):
+            for name, y, wanted in zip(reference.outputs, found, expected, strict=True):
                 apart, allowed = difference(name, y, wanted, plan.precision)
                 if not apart <= allowed:  # NaN is too much, too
                     raise UserError(
                         f'the exported graph computes something else: {name} differs '
                         f'by {apart:.2g} on {x.shape}, and {allowed:.2g} is allowed; '
-                        'no file was written'
+                        'no file was written, and one from before stays'
                     )
                 worst = max(worst, apart)
     return worst

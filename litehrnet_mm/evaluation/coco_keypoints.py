@@ -63,6 +63,12 @@ def read_persons(annotations: Path, images: Path) -> list[Persons]:
         ) from error
     if not boxes:
         raise UserError(f'{annotations} has no person with keypoints')
+    absent = [s['file_name'] for s in sizes.values() if s['id'] in boxes]
+    absent = [name for name in absent if not (images / name).is_file()]
+    if absent:
+        raise UserError(
+            f'{len(absent)} images of {annotations} are not in {images}: {absent[0]}'
+        )
     return [
         Persons(key, images / sizes[key]['file_name'], np.array(found, np.float32))
         for key, found in boxes.items()

@@ -64,8 +64,10 @@ class Crop:
         return cv2.getAffineTransform(*found)
 
     def _udp_matrix(self, size: tuple[int, int]) -> np.ndarray:
-        factor = (np.array(size) - 1) / self.scale
-        shift = factor * (0.5 * self.scale - self.center)
+        # In double precision until the end, as MMPose does it: see above.
+        center, scale = self.center.astype(np.float64), self.scale.astype(np.float64)
+        factor = (np.array(size) - 1) / scale
+        shift = factor * (0.5 * scale - center)
         matrix = [[factor[0], 0, shift[0]], [0, factor[1], shift[1]]]
         return np.array(matrix, np.float32)
 

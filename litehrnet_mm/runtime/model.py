@@ -17,7 +17,10 @@ FACTS = dict(
         *('task', 'input_size', 'mean', 'std', 'rgb', 'keypoints', 'skeleton'),
         *('flip_pairs', 'codec', 'test_cfg', 'padding', 'udp'),
     ),
-    segmentation=('task', 'input_size', 'mean', 'std', 'rgb', 'classes', 'palette'),
+    segmentation=(
+        *('task', 'input_size', 'mean', 'std', 'rgb', 'classes', 'palette'),
+        *('resize', 'threshold'),
+    ),
 )
 """What a file has to tell of itself."""
 
@@ -199,7 +202,13 @@ def check_image(image: np.ndarray) -> None:
     """
     shape = getattr(image, 'shape', None)
     kind = getattr(image, 'dtype', type(image).__name__)
-    if shape is None or len(shape) != 3 or shape[2] != 3 or kind != np.uint8:
+    if (
+        shape is None
+        or len(shape) != 3
+        or shape[2] != 3
+        or kind != np.uint8
+        or 0 in shape
+    ):
         raise ValueError(
             f'an image is an array (H, W, 3) of uint8, BGR, got {shape} of {kind}'
         )

@@ -67,7 +67,7 @@ class PoseRuntime:
         if not crops:
             count = len(self.keypoints)
             return np.zeros((0, count, 2)), np.zeros((0, count))
-        points, scores = self._find(self.cut(image, crops))
+        points, scores = self.find(self.cut(image, crops))
         placed = [crop.to_image(p, self.size) for crop, p in zip(crops, points)]
         return np.stack(placed), scores
 
@@ -87,8 +87,8 @@ class PoseRuntime:
         udp = self.model.facts['udp']
         return np.stack([crop.cut(image, self.size, udp) for crop in crops])
 
-    def _find(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Keypoints in pixels of the crops, and scores."""
+    def find(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Keypoints in pixels of what ``cut`` returned, and scores."""
         if self.decoded:
             points, scores = self.model.run(images)
             return points, scores

@@ -14,8 +14,9 @@ from litehrnet_mm.runtime.model import RuntimeModel, check_image
 class SegRuntime:
     """A segmentation network, with the results of MMSegmentation's whole inference.
 
-    The image is brought to the size that the file takes; a file of any size takes it
-    as it is.
+    A file of any size takes an image at the size to which MMSegmentation's test
+    pipeline brings it, and finds the same labels. For others the image is brought to
+    the size that the file takes: the labels are the same if that is this size, too.
 
     Args:
         path: A file that ``tools/export_onnx.py`` wrote, with scores or (by
@@ -62,13 +63,33 @@ class SegRuntime:
             return labels
         scores = found[0].transpose(1, 2, 0)
         if scores.shape[:2] != (height, width):
-            scores = cv2.resize(scores, (width, height))
-        return scores.argmax(axis=2).astype(np.uint8)
+            scores = cv2.resize(scores, (width, height)).reshape(height, width, -1)
+        threshold = self.model.facts['threshold']
+        if threshold is None:
+            return scores.argmax(axis=2).astype(np.uint8)
+        return (scores[..., 0] > np.log(threshold / (1 - threshold))).astype(np.uint8)
 
     def fit(self, image: np.ndarray) -> np.ndarray:
         """An image at the size that the file takes, ``(1, H, W, 3)``."""
         check_image(image)
-        if not self.model.any_size:
-            rows, columns = self.model.facts['input_size']
+        height, width = image.shape[:2]
+        rows, columns = self.model.facts['input_size']
+        resize = self.model.facts['resize']
+        if self.model.any_size:
+            rows, columns = height, width
+            if resize:
+                columns, rows = _fitted(width, height, **resize)
+        if (rows, columns) != (height, width):
             image = cv2.resize(image, (columns, rows))
         return image[None]
+
+
+def _fitted(
+    width: int, height: int, scale: list[int], keep_ratio: bool
+) -> tuple[int, int]:
+    """The size to which mmcv's ``imrescale`` or ``imresize`` brings an image."""
+    if not keep_ratio:
+        return scale[0], scale[1]
+    long, short = max(scale) / max(width, height), min(scale) / min(width, height)
+    factor = min(long, short)  # the greatest with which it fits
+    return int(width * factor + 0.5), int(height * factor + 0.5)

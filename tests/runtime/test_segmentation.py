@@ -1,5 +1,7 @@
 """The small runtime labels pixels as MMSegmentation does."""
 
+import copy
+
 import cv2
 import numpy as np
 import pytest
@@ -72,6 +74,55 @@ def test_labels_are_those_of_mmsegmentation(
         assert (labels == expected).mean() >= 0.9999
         seen |= set(np.unique(labels))
     assert len(seen) > 2
+
+
+@pytest.mark.parametrize('keep_ratio', [True, False])
+def test_images_are_resized_as_the_test_pipeline_does(
+    model, frames, tmp_path, keep_ratio
+):
+    resize = dict(type='Resize', scale=(400, 200), keep_ratio=keep_ratio)
+    cfg = copy.deepcopy(model.cfg)
+    cfg.test_dataloader.dataset.pipeline.insert(1, resize)
+    cfg.test_pipeline.insert(1, resize)  # which MMSegmentation's API takes
+    export(model, cfg, tmp_path / 'net.onnx', Plan((64, 96), dynamic='all'))
+    segment = SegRuntime(tmp_path / 'net.onnx')
+    resized = copy.deepcopy(model)
+    resized.cfg = cfg
+    for frame in (frames[0], np.ascontiguousarray(frames[1][:, :300])):
+        with DefaultScope.overwrite_default_scope('mmseg'):
+            sample = inference_model(resized, frame)
+        expected = sample.pred_sem_seg.data[0].numpy()
+        assert (segment(frame) == expected).mean() >= 0.9999
+
+
+@pytest.mark.parametrize('wanted', [Wanted(), Wanted(label_map=True)])
+def test_two_classes_by_one_output(repository, frames, tmp_path, wanted):
+    cfg = Config.fromfile(repository / CONFIG)
+    cfg.model.decode_head = dict(
+        type='FCNHead',
+        num_convs=0,
+        concat_input=False,
+        in_channels=[8, 16, 24, 32],
+        in_index=[0, 1, 2, 3],
+        input_transform='resize_concat',
+        channels=80,
+        num_classes=2,
+        out_channels=1,
+        loss_decode=dict(type='CrossEntropyLoss', use_sigmoid=True),
+    )
+    cfg.model.backbone.arch = tiny_extra()
+    model = build_model(cfg, CONFIG).train(False)
+    model.cfg = cfg
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        middle = inference_model(model, frames[0]).seg_logits.data.median()
+        threshold = float(middle)  # a probability; else all are of one class
+        model.decode_head.threshold = cfg.model.decode_head.threshold = threshold
+        sample = inference_model(model, frames[0])
+    out = tmp_path / 'net.onnx'
+    export(model, cfg, out, Plan((360, 480), wanted))
+    expected = sample.pred_sem_seg.data[0].numpy()
+    assert set(np.unique(expected)) == {0, 1}
+    assert (SegRuntime(out)(frames[0]) == expected).mean() >= 0.9999
 
 
 def test_other_sizes_are_brought_to_that_of_the_file(model, frames, tmp_path):

@@ -77,6 +77,22 @@ def test_other_suites(call_tool, suite):
     assert 'Lite-HRNet-18' in done.stdout
 
 
+def test_what_does_not_run_at_a_size_is_left_out(call_tool):
+    size = ('--size', 64, 64, '--rounds', 2)
+    done = call_tool('benchmark.py', '--only', 'RTMPose-t', *size)
+    assert done.returncode == 0, done.stderr
+    assert 'RTMPose-t left out: ' in done.stderr
+    assert 'RTMPose-t' not in done.stdout
+    done = call_tool('benchmark.py', '--only', 'RTMPose-t', '--size', 8, 8)
+    assert done.returncode == 2
+    assert 'with which all are compared, does not run' in done.stderr
+
+
+def test_names_that_nothing_has(call_tool):
+    done = call_tool('benchmark.py', '--only', 'nothing')
+    assert_one_line(done, '--only nothing', 'RTMPose-t')
+
+
 def test_one_round_is_too_few(call_tool):
     assert_one_line(call_tool('benchmark.py', '--rounds', 1), '--rounds', 'at least 2')
 
