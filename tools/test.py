@@ -64,13 +64,13 @@ def apply_testing(cfg: Config, args: argparse.Namespace) -> None:
     if args.dump:
         if Path(args.dump).suffix not in ('.pkl', '.pickle'):
             raise UserError(f'--dump writes a .pkl file, got {args.dump}')
-        make_folder(Path(args.dump).parent)
+        check_file('--dump', Path(args.dump))
         add_metric(cfg, dict(type='DumpResults', out_file_path=args.dump))
     if args.out and is_segmentation(cfg):
         write_label_maps(cfg, args.out)
     metrics = args.metrics or (not is_segmentation(cfg) and args.out)
     if metrics:
-        make_folder(Path(metrics).parent)
+        check_file('--metrics', Path(metrics))
         hook = dict(type='litehrnet_mm.SaveMetricsHook', out_file=metrics)
         cfg.custom_hooks = [*cfg.get('custom_hooks', []), hook]
     if args.tta:
@@ -81,6 +81,13 @@ def apply_testing(cfg: Config, args: argparse.Namespace) -> None:
         if dataset.get('test_mode'):  # there are no masks to load
             dataset.pipeline = without_loading(cfg.tta_pipeline)
         cfg.model = dict(**cfg.tta_model, module=cfg.model)
+
+
+def check_file(option: str, path: Path) -> None:
+    """Make sure, before the evaluation, that its result can be written."""
+    if path.is_dir():
+        raise UserError(f'{option} is a file to write, and {path} is a folder')
+    make_folder(path.parent)
 
 
 def write_label_maps(cfg: Config, folder: str) -> None:

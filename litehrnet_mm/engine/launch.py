@@ -146,9 +146,20 @@ def _check_pretrained(node: object) -> None:
     if isinstance(node, dict):
         source = node.get('checkpoint')
         if node.get('type') == 'Pretrained' and source and is_local(source):
-            read_checkpoint(source)
+            _check_prefix(source, read_checkpoint(source), node.get('prefix'))
         for item in node.values():
             _check_pretrained(item)
+
+
+def _check_prefix(source: str, checkpoint: dict[str, Any], prefix: str | None) -> None:
+    """MMEngine fails without a file's name where no entry has the prefix."""
+    entries = checkpoint['state_dict']
+    if prefix and not any(key.startswith(prefix) for key in entries):
+        raise UserError(
+            f'{source}: no entry starts with {prefix!r}, the prefix of init_cfg; the '
+            f'first is {next(iter(entries), None)!r}: drop the prefix for weights of a '
+            'backbone alone'
+        )
 
 
 def _read_start(cfg: Config) -> tuple[str | None, dict[str, Any] | None]:

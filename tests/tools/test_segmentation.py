@@ -124,6 +124,15 @@ def test_images_and_masks_are_never_written_over(
     assert_one_line(done, f'--out {out} is a folder of the data set')
 
 
+@pytest.mark.parametrize('option', ['--metrics', '--dump'])
+def test_a_file_to_write_is_no_folder(call_tool, checkpoints, tmp_path, option):
+    folder = tmp_path / 'x.pkl'
+    folder.mkdir()
+    work = ('--work-dir', tmp_path / 'work')
+    done = call_tool('test.py', CAMVID, checkpoints[CAMVID], *work, option, folder)
+    assert_one_line(done, option, 'x.pkl is a folder')
+
+
 def test_the_folder_of_label_maps_is_no_file(call_tool, checkpoints, tmp_path):
     done = call_tool(
         'test.py', CAMVID, checkpoints[CAMVID], '--work-dir', tmp_path / 'work',
