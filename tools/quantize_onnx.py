@@ -15,7 +15,8 @@ import numpy as np
 from litehrnet_mm.analysis.latency import Candidate, time_interleaved
 from litehrnet_mm.cli import UserError, make_folder, positive, progress_bar, run_tool
 from litehrnet_mm.deploy.quantize import Quantized, quantize
-from litehrnet_mm.evaluation.coco_keypoints import SURE, average_precision, read_persons
+from litehrnet_mm.evaluation.coco_keypoints import average_precision, read_persons
+from litehrnet_mm.evaluation.scores import MIN_KEYPOINT_SCORE
 from litehrnet_mm.runtime import PoseRuntime, SegRuntime, open_runtime
 from litehrnet_mm.visualization.pictures import read_image
 
@@ -125,16 +126,18 @@ def agreement(
             apart.append(np.mean(old(image[0]) == new(image[0])))
         else:
             (points, scores), (others, _) = (net.find(image) for net in (old, new))
-            apart.append(np.linalg.norm(points - others, axis=-1)[scores > SURE])
+            apart.append(
+                np.linalg.norm(points - others, axis=-1)[scores > MIN_KEYPOINT_SCORE]
+            )
     if isinstance(old, SegRuntime):
         return f'the same class on {100 * np.mean(apart):.2f} % of the pixels'
     distances = np.concatenate(apart)
     if not len(distances):
-        return f'fp32 finds no keypoint with a score above {SURE:g}'
+        return f'fp32 finds no keypoint with a score above {MIN_KEYPOINT_SCORE:g}'
     near, far = np.quantile(distances, (0.5, 0.95))
     return (
-        f'half of the keypoints with a score above {SURE:g} are within {near:.2f}, '
-        f'95 % within {far:.2f} pixels of the input'
+        f'half of the keypoints with a score above {MIN_KEYPOINT_SCORE:g} are within '
+        f'{near:.2f}, 95 % within {far:.2f} pixels of the input'
     )
 
 

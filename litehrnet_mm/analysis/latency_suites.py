@@ -23,7 +23,7 @@ from litehrnet_mm.deploy.export import RUNTIMES, write_graph
 from litehrnet_mm.deploy.graphs import ExportedModel
 from litehrnet_mm.deploy.plan import Plan
 from litehrnet_mm.deploy.stand_ins import with_known_layers
-from litehrnet_mm.engine.building import build_model
+from litehrnet_mm.engine.building import build_model, default_device
 from litehrnet_mm.engine.config_file import load_config
 from litehrnet_mm.runtime.model import open_backend
 
@@ -134,7 +134,7 @@ def make_candidates(entry: Entry, suite: str, setting: Setting) -> Iterator[Cand
     """
     cfg, model = load_net(entry.config)
     size = setting.size or input_size(cfg, entry.config)
-    device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    device = default_device()
     images = torch.randn(setting.batch, 3, *size)
     if suite == 'training':
         run = training_step(model.to(device), images.to(device))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import MODELS, DefaultScope
@@ -52,3 +53,8 @@ def bare_model(runner: Runner) -> nn.Module:
     while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
         model = model.module
     return model
+
+
+def default_device() -> str:
+    """Where to compute if nothing is said: on a GPU if there is one."""
+    return 'cuda' if torch.cuda.is_available() else 'cpu'

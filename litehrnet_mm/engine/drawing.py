@@ -17,6 +17,7 @@ from mmengine.structures import BaseDataElement
 from torch.utils.data import DataLoader
 
 from litehrnet_mm.cli import UserError, make_folder, progress_bar
+from litehrnet_mm.evaluation.scores import pose_score
 from litehrnet_mm.registry import HOOKS
 from litehrnet_mm.visualization import (
     PoseStyle,
@@ -25,9 +26,6 @@ from litehrnet_mm.visualization import (
     read_image,
     write_image,
 )
-
-MIN_KEYPOINT_SCORE = 0.2
-"""Keypoints below have no say in a person's score: the default of ``CocoMetric``."""
 
 
 @dataclass(frozen=True)
@@ -187,13 +185,8 @@ def to_prediction(sample: BaseDataElement) -> Prediction:
             as_annotation(points, score, None if box is None else _to_xywh(box))
             for points, score, box in zip(keypoints, scores, corners)
         ],
-        scores=[_pose_score(*pair) for pair in zip(box_scores, scores)],
+        scores=[pose_score(*pair) for pair in zip(box_scores, scores)],
     )
-
-
-def _pose_score(box_score: float, keypoint_scores: np.ndarray) -> float:
-    certain = keypoint_scores[keypoint_scores > MIN_KEYPOINT_SCORE]
-    return float(box_score * certain.mean()) if len(certain) else 0.0
 
 
 def _sample_truth(sample: BaseDataElement) -> list[dict]:

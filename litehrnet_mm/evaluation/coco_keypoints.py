@@ -13,11 +13,9 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from litehrnet_mm.cli import UserError, progress_bar
+from litehrnet_mm.evaluation.scores import pose_score
 from litehrnet_mm.runtime import PoseRuntime
 from litehrnet_mm.visualization.pictures import read_image
-
-SURE = 0.2
-"""Keypoints above this score count for a person's score, as MMPose has it."""
 
 
 @dataclass(frozen=True)
@@ -92,13 +90,12 @@ def average_precision(
     for found in progress_bar(persons, len(persons), title='Evaluating'):
         points, scores = pose(read_image(found.path), found.boxes)
         for keypoints, values in zip(points, scores):
-            sure = values[values > SURE]
             results.append(
                 dict(
                     image_id=found.image_id,
                     category_id=1,
                     keypoints=np.column_stack((keypoints, values)).ravel().tolist(),
-                    score=float(sure.mean()) if sure.size else 0.0,
+                    score=pose_score(1, values),
                 )
             )
     with contextlib.redirect_stdout(io.StringIO()):

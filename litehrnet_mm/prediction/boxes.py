@@ -13,12 +13,29 @@ from mmengine.hub import get_config
 from mmengine.registry import DefaultScope
 
 from litehrnet_mm.cli import UserError, one_line
+from litehrnet_mm.engine.building import default_device
 
-WHOLE = np.zeros((0, 5), np.float32)
+NOWHERE = np.zeros((0, 5), np.float32)
+
+
+class Boxes:
+    """Where persons are: maps an image's name and the image to boxes ``(N, 5)``.
+
+    Left, top, right and bottom, in pixels, and a score.
+    """
+
+    def image_id(self, name: str) -> int | None:
+        """The number of an image, if it is known: that which its name is."""
+        stem = PurePosixPath(name).stem
+        return int(stem) if stem.isdecimal() else None
+
+    def __call__(self, name: str, image: np.ndarray) -> np.ndarray:
+        """The boxes of an image."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
-class FileBoxes:
+class FileBoxes(Boxes):
     """Boxes from a file of COCO: detections, or annotations with their images.
 
     Detections name images by number. Without a list of images, an image has the number
@@ -74,19 +91,18 @@ class FileBoxes:
 
     def image_id(self, name: str) -> int | None:
         """The number of an image, if it is known."""
-        plain = PurePosixPath(name)
-        for key in (name, plain.name):
+        for key in (name, PurePosixPath(name).name):
             if key in self.ids:
                 return self.ids[key]
-        return number_in(plain.stem)
+        return super().image_id(name)
 
     def __call__(self, name: str, image: np.ndarray) -> np.ndarray:
         """The boxes of an image; none if the file has none for it."""
-        return self.by_id.get(self.image_id(name), WHOLE)
+        return self.by_id.get(self.image_id(name), NOWHERE)
 
 
 @dataclass(frozen=True)
-class SameBoxes:
+class SameBoxes(Boxes):
     """The same boxes in each image; without any the whole image.
 
     Attributes:
@@ -102,7 +118,7 @@ class SameBoxes:
         return np.array([[x, y, x + w, y + h, 1] for x, y, w, h in listed], np.float32)
 
 
-class DetectorBoxes:
+class DetectorBoxes(Boxes):
     """Boxes that a network of MMDetection finds.
 
     Args:
@@ -118,10 +134,9 @@ class DetectorBoxes:
     def __init__(
         self, config: str, checkpoint: str, min_score: float, device: str | None
     ) -> None:
-        import torch
         from mmdet.apis import init_detector
 
-        device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
+        device = device or default_device()
         try:
             cfg = get_config(config) if '::' in config else Config.fromfile(config)
             self.model = init_detector(cfg, checkpoint, device=device)
@@ -143,8 +158,3 @@ class DetectorBoxes:
             found = inference_detector(self.model, image).pred_instances.cpu().numpy()
         kept = (found.labels == self.person) & (found.scores >= self.min_score)
         return np.column_stack((found.bboxes[kept], found.scores[kept]))
-
-
-def number_in(stem: str) -> int | None:
-    """The number that a file's name is."""
-    return int(stem) if stem.isdecimal() else None

@@ -13,6 +13,7 @@ from mmengine.registry import DefaultScope
 from litehrnet_mm.analysis.complexity_config import input_size
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.deploy.metadata import describe
+from litehrnet_mm.engine.building import default_device
 from litehrnet_mm.engine.config_file import load_config
 from litehrnet_mm.engine.loading import load_model
 from litehrnet_mm.engine.options import is_segmentation
@@ -125,12 +126,10 @@ def open_network(
             return open_runtime(model[0])
         except ValueError as error:
             raise UserError(str(error)) from error
-    import torch
-
     path, checkpoint = model
     cfg = load_config(path, options or {})
     net = load_model(cfg, path, checkpoint)
-    device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
+    device = device or default_device()
     try:
         net.to(device)
     except RuntimeError as error:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import cv2
 import numpy as np
 from PIL import Image
 
 from litehrnet_mm.cli import UserError, make_folder
-from litehrnet_mm.prediction.boxes import number_in
+from litehrnet_mm.prediction.boxes import Boxes
 from litehrnet_mm.prediction.networks import Network
 from litehrnet_mm.prediction.sources import Frame
 from litehrnet_mm.visualization import PoseStyle, as_annotation, draw_people
@@ -25,8 +25,7 @@ class PoseResults:
 
     Args:
         network: Finds them.
-        boxes: Where persons are: maps an image's name and the image to ``(N, 5)``, as
-            all of :mod:`~litehrnet_mm.prediction.boxes` do.
+        boxes: Where persons are.
         min_score: Poses below this score are written to the JSON file, but not drawn.
 
     Attributes:
@@ -35,12 +34,7 @@ class PoseResults:
 
     file = 'keypoints.json'
 
-    def __init__(
-        self,
-        network: Network,
-        boxes: Callable[[str, np.ndarray], np.ndarray],
-        min_score: float,
-    ) -> None:
+    def __init__(self, network: Network, boxes: Boxes, min_score: float) -> None:
         self.network, self.boxes, self.min_score = network, boxes, min_score
         self.style = PoseStyle.by_side(network.keypoints, network.skeleton)
         self.records: list[dict[str, Any]] = []
@@ -50,8 +44,7 @@ class PoseResults:
         """Predict on an image, and draw what was found."""
         boxes = self.boxes(frame.name, frame.image)
         points, scores = self.network(frame.image, boxes[:, :4])
-        known = getattr(self.boxes, 'image_id', lambda name: number_in(Path(name).stem))
-        image_id = known(frame.name)
+        image_id = self.boxes.image_id(frame.name)
         people = []
         for box, keypoints, values in zip(boxes, points, scores):
             left, top, right, bottom, sure = map(float, box)
