@@ -51,5 +51,5 @@ def input_size(cfg: Config, path: str) -> tuple[int, int]:
         size = codec.get('input_size') if isinstance(codec, dict) else None
         size = size and (size[1], size[0])  # MMPose has (width, height)
     if not size:
-        raise UserError(f'{path} says no input size: give --shape HEIGHT WIDTH')
+        raise UserError(f'{path} says no input size: give one on the command line')
     return int(size[0]), int(size[1])

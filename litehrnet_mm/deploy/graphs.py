@@ -9,10 +9,15 @@ from torch import Tensor, nn
 
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.deploy.plan import Wanted
-from litehrnet_mm.engine.options import is_segmentation
+from litehrnet_mm.engine.options import is_pose, is_segmentation
 
-POSE_OUTPUTS = {1: ('heatmaps',), 2: ('simcc_x', 'simcc_y')}
-"""Names of what the heads of MMPose put out, by their number."""
+POSE_OUTPUTS = dict(
+    MSRAHeatmap=('heatmaps',),
+    UDPHeatmap=('heatmaps',),
+    SimCCLabel=('simcc_x', 'simcc_y'),
+    RegressionLabel=('coordinates',),
+)
+"""Names of what the heads of MMPose put out, by their codec."""
 
 
 class Normalisation(nn.Module):
@@ -97,6 +102,12 @@ class ExportedModel(nn.Module):
         self.model = model
         self.wanted = wanted
         self.segments = is_segmentation(cfg) and not wanted.backbone_only
+        if not (self.segments or wanted.backbone_only or is_pose(cfg)):
+            raise UserError(
+                'whole networks are exported of pose and segmentation configs, and '
+                f'this one is of {cfg.default_scope}: add --backbone-only'
+            )
+        self.codec = _codec(cfg).get('type')
         preprocessor = cfg.model.get('data_preprocessor') or {}
         self.normalise = Normalisation(preprocessor) if wanted.preprocess else None
         if wanted.label_map and not self.segments:
@@ -121,7 +132,11 @@ class ExportedModel(nn.Module):
         if self.decoder is not None:
             self.outputs = ('keypoints', 'scores')
             return self.decoder(found[0])
-        self.outputs = POSE_OUTPUTS[len(found)]
+        if self.codec == 'RegressionLabel':
+            # Deviations, where a head gives them, are between 0 and 1.
+            found = (torch.cat((found[0][..., :2], found[0][..., 2:].sigmoid()), -1),)
+        unnamed = tuple(f'output_{i}' for i in range(len(found)))
+        self.outputs = POSE_OUTPUTS.get(self.codec, unnamed)
         return found
 
     def _segment(self, scores: Tensor, x: Tensor) -> tuple[Tensor]:
@@ -145,9 +160,12 @@ class ExportedModel(nn.Module):
         return scores.argmax(dim=1)
 
 
+def _codec(cfg: Config) -> dict:
+    return (cfg.model.get('head') or {}).get('decoder') or {}
+
+
 def _decoder(cfg: Config) -> HeatmapDecoder:
-    head = cfg.model.get('head') or {}
-    codec = head.get('decoder') or {}
+    codec = _codec(cfg)
     if codec.get('type') != 'MSRAHeatmap' or codec.get('unbiased'):
         kind = codec.get('type', 'no codec')
         kind += ' (unbiased)' if codec.get('unbiased') else ''

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS
 
 from litehrnet_mm.engine.config_file import data_sets
-from litehrnet_mm.engine.options import is_segmentation
+from litehrnet_mm.engine.options import is_pose, is_segmentation
 from litehrnet_mm.version import __version__
 
 
@@ -23,7 +23,8 @@ def describe(cfg: Config, size: tuple[int, int]) -> dict[str, Any]:
         size: Height and width of the input, in pixels.
 
     Returns:
-        ``task``, ``version``, ``input_size`` (height, width), ``mean``, ``std`` and
+        ``task`` (``'pose'``, ``'segmentation'``, or ``'backbone'`` of what other projects
+        run), ``version``, ``input_size`` (height, width), ``mean``, ``std`` and
         ``rgb`` (the order of the network's channels); of segmentation ``classes``,
         ``palette`` (RGB), ``resize`` (what the test pipeline does to images: ``scale``,
         (width, height), and ``keep_ratio``; nothing if they stay) and ``threshold`` (of
@@ -33,14 +34,17 @@ def describe(cfg: Config, size: tuple[int, int]) -> dict[str, Any]:
         ``udp`` (how crops are aligned).
     """
     preprocessor = cfg.model.get('data_preprocessor') or {}
+    kinds = dict(pose=is_pose(cfg), segmentation=is_segmentation(cfg), backbone=True)
     facts = dict(
-        task='segmentation' if is_segmentation(cfg) else 'pose',
+        task=next(kind for kind, right in kinds.items() if right),
         version=__version__,
         input_size=list(size),
         mean=list(preprocessor.get('mean') or []),
         std=list(preprocessor.get('std') or []),
         rgb=bool(preprocessor.get('bgr_to_rgb')),
     )
+    if facts['task'] == 'backbone':
+        return facts
     meta = _meta_of_data(cfg)
     if is_segmentation(cfg):
         for key in ('classes', 'palette'):
@@ -62,9 +66,10 @@ def _codec(cfg: Config, size: tuple[int, int]) -> dict[str, Any]:
     codec = _plain(cfg.model.get('head', {}).get('decoder') or {})
     if 'heatmap_size' in codec:
         ratios = np.divide(codec['input_size'], codec['heatmap_size'])
-        sides = np.array(size[::-1])
-        codec['heatmap_size'] = [int(side) for side in np.ceil(sides / ratios)]
-        codec['input_size'] = [int(side) for side in sides]
+        sides = np.ceil(np.array(size[::-1]) / ratios)
+        codec['heatmap_size'] = [int(side) for side in sides]
+    if 'input_size' in codec:
+        codec['input_size'] = list(size[::-1])
     return codec
 
 

@@ -133,8 +133,13 @@ def _enable_segmentation_hook(
 
 
 def is_segmentation(cfg: Config) -> bool:
-    """Whether MMSegmentation runs this config; otherwise MMPose does."""
+    """Whether MMSegmentation runs this config."""
     return cfg.get('default_scope') == 'mmseg'
+
+
+def is_pose(cfg: Config) -> bool:
+    """Whether MMPose runs this config."""
+    return cfg.get('default_scope', 'mmpose') == 'mmpose'
 
 
 def _has_screen() -> bool:

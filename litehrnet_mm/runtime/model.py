@@ -17,6 +17,7 @@ FACTS = dict(
         *('task', 'input_size', 'mean', 'std', 'rgb', 'keypoints', 'skeleton'),
         *('flip_pairs', 'codec', 'test_cfg', 'padding', 'udp'),
     ),
+    backbone=('task', 'input_size', 'mean', 'std', 'rgb'),
     segmentation=(
         *('task', 'input_size', 'mean', 'std', 'rgb', 'classes', 'palette'),
         *('resize', 'threshold'),

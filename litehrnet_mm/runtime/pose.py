@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 
 from litehrnet_mm.runtime.crops import Crop
-from litehrnet_mm.runtime.heatmaps import decode, flip_back
 from litehrnet_mm.runtime.model import RuntimeModel, check_image
+from litehrnet_mm.runtime.outputs import KINDS
 
 
 class PoseRuntime:
     """A pose network, with the results of MMPose's test pipeline.
 
     Args:
-        path: A file that ``tools/export_onnx.py`` wrote, with heatmaps or (by
-            ``--decode``) with keypoints.
+        path: A file that ``tools/export_onnx.py`` wrote: of heatmaps, SimCC or
+            regression, or (by ``--decode``) of keypoints.
         flip_test: Average with the mirrored image. ``None`` is what the config says,
-            if the file has heatmaps.
+            and no where the file gives keypoints.
         **settings: ``backend``, ``threads`` and ``providers`` of
             :class:`~litehrnet_mm.runtime.model.RuntimeModel`.
 
@@ -38,8 +38,10 @@ class PoseRuntime:
         facts = self.model.facts
         self.keypoints, self.skeleton = facts['keypoints'], facts['skeleton']
         self.decoded = self.model.outputs == ['keypoints', 'scores']
-        if not self.decoded and self.model.outputs != ['heatmaps']:
-            raise ValueError(f'{path} gives {self.model.outputs}, not heatmaps')
+        self.kind = KINDS.get(tuple(self.model.outputs))
+        if not self.decoded and self.kind is None:
+            found = ', '.join(self.model.outputs)
+            raise ValueError(f'{path} gives {found}, from which no poses are read')
         if self.decoded and flip_test:
             raise ValueError('flip_test needs heatmaps: export without --decode')
         says = bool(facts['test_cfg'].get('flip_test')) and not self.decoded
@@ -92,11 +94,9 @@ class PoseRuntime:
         if self.decoded:
             points, scores = self.model.run(images)
             return points, scores
-        (heatmaps,) = self.model.run(images)
+        found = self.model.run(images)
         if self.flip_test:
-            facts = self.model.facts
-            (mirrored,) = self.model.run(np.ascontiguousarray(images[:, :, ::-1]))
-            shift = bool(facts['test_cfg'].get('shift_heatmap'))
-            mirrored = flip_back(mirrored, facts['flip_pairs'], shift)
-            heatmaps = (heatmaps + mirrored) * 0.5
-        return decode(heatmaps, self.model.facts['codec'])
+            mirrored = self.model.run(np.ascontiguousarray(images[:, :, ::-1]))
+            mirrored = self.kind.flip_back(mirrored, self.model.facts)
+            found = [(a + b) * 0.5 for a, b in zip(found, mirrored)]
+        return self.kind.decode(found, self.model.facts['codec'])

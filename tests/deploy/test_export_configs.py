@@ -1,4 +1,4 @@
-"""Every config's network can be exported, of one size and of any."""
+"""Every pose and segmentation network can be exported, of one size and of any."""
 
 import json
 from pathlib import Path
@@ -12,6 +12,7 @@ from litehrnet_mm.deploy.graphs import ExportedModel
 from litehrnet_mm.deploy.plan import Plan, Wanted
 from litehrnet_mm.engine.building import build_model
 from litehrnet_mm.engine.config_file import load_config
+from litehrnet_mm.runtime.model import RuntimeModel
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 SIZE = (128, 160)
@@ -43,13 +44,25 @@ def networks() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for path in sorted(CONFIGS.rglob('*.py')):
         cfg = {} if '_base_' in path.parts else load_config(str(path), {})
-        if 'model' in cfg:
+        if 'model' in cfg and cfg.default_scope in ('mmpose', 'mmseg'):
             key = json.dumps(graph(cfg.model.to_dict()), sort_keys=True)
             found.setdefault(key, []).append(path.relative_to(CONFIGS).as_posix())
     return found
 
 
 NETWORKS = [paths[0] for paths in networks().values()]
+
+
+def test_of_other_projects_the_backbone_is_exported(tmp_path):
+    (path,) = CONFIGS.glob('examples/faster-rcnn*')
+    cfg = load_config(str(path), {})
+    cfg.model.backbone.init_cfg = None
+    model = randomise(build_model(cfg, str(path)))
+    out = tmp_path / 'net.onnx'
+    with pytest.raises(UserError, match='is of mmdet: add --backbone-only'):
+        export(model, cfg, out, Plan(SIZE))
+    assert export(model, cfg, out, Plan(SIZE, Wanted(backbone_only=True))) <= 1e-4
+    assert RuntimeModel(out, 'backbone').outputs == [f'branch_{i}' for i in range(4)]
 
 
 @pytest.mark.parametrize('dynamic', ['', 'all'])

@@ -10,9 +10,11 @@ import pytest
 from mmengine.config import Config
 from mmpose.apis import inference_topdown, init_model
 from mmpose.codecs import MSRAHeatmap, UDPHeatmap
+from nets import random_images, randomise, settle
 from running import forget_runs
 
 from litehrnet_mm.deploy.export import export
+from litehrnet_mm.deploy.graphs import ExportedModel
 from litehrnet_mm.deploy.plan import Plan, Wanted
 from litehrnet_mm.evaluation.coco_keypoints import (
     Persons,
@@ -25,6 +27,8 @@ from litehrnet_mm.runtime.heatmaps import decode
 CONFIGS = 'configs/pose/coco'
 PLAIN = f'{CONFIGS}/td-hm_wider-naive-litehrnet-18_8xb64-210e_coco-256x192.py'
 UDP = PLAIN.replace('_8xb64', '_udp-8xb64')
+SIMCC = f'{CONFIGS}/simcc_litehrnet-18_8xb64-210e_coco-256x192.py'
+RLE = 'configs/examples/td-reg_litehrnet-18_rle-8xb64-210e_coco-256x192.py'
 SIZE = (256, 192)
 
 
@@ -76,6 +80,27 @@ def test_poses_are_those_of_mmpose(exported, people, path, unbiased):
             expected = sample.pred_instances
             np.testing.assert_allclose(points, expected.keypoints[0], atol=0.05)
             np.testing.assert_allclose(values, expected.keypoint_scores[0], atol=1e-3)
+
+
+@pytest.mark.parametrize('path', [SIMCC, RLE])
+def test_poses_of_other_heads_are_those_of_mmpose(repository, people, tmp_path, path):
+    cfg = Config.fromfile(repository / path)
+    cfg.model.backbone.init_cfg = None
+    model = randomise(init_model(cfg, device='cpu'))
+    settle(ExportedModel(model, cfg, Wanted()), random_images(2, 3, *SIZE))
+    forget_runs()
+    out = tmp_path / 'pose.onnx'
+    export(model, cfg, out, Plan(SIZE, dynamic='batch'))
+    for flip in (True, False):
+        pose = PoseRuntime(out, flip_test=flip)
+        model.test_cfg.flip_test = flip
+        for seen in people[:3]:
+            found, scores = pose(cv2.imread(str(seen.path)), seen.boxes)
+            samples = inference_topdown(model, str(seen.path), seen.boxes, 'xyxy')
+            for points, values, sample in zip(found, scores, samples, strict=True):
+                expected = sample.pred_instances
+                np.testing.assert_allclose(points, expected.keypoints[0], atol=0.05)
+                np.testing.assert_allclose(values, expected.keypoint_scores[0], 1e-3)
 
 
 def test_openvino_finds_the_same(exported, people):
