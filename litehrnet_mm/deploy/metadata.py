@@ -23,9 +23,9 @@ def describe(cfg: Config, size: tuple[int, int]) -> dict[str, Any]:
         size: Height and width of the input, in pixels.
 
     Returns:
-        ``task`` (``'pose'``, ``'segmentation'``, or ``'backbone'`` of what other projects
-        run), ``version``, ``input_size`` (height, width), ``mean``, ``std`` and
-        ``rgb`` (the order of the network's channels); of segmentation ``classes``,
+        ``task`` (``'pose'``, ``'segmentation'``, or ``'backbone'`` of what other
+        projects run), ``version``, ``input_size`` (height, width), ``mean``, ``std``
+        and ``rgb`` (the order of the network's channels); of segmentation ``classes``,
         ``palette`` (RGB), ``resize`` (what the test pipeline does to images: ``scale``,
         (width, height), and ``keep_ratio``; nothing if they stay) and ``threshold`` (of
         a network with one output for two classes, else nothing); of pose
