@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import stat
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packing import copy_sources, pip_wheel, run
 
 import litehrnet_mm
 from litehrnet_mm.version import __version__
@@ -24,47 +24,20 @@ PIN = re.compile(r'([A-Za-z0-9_.-]+)==([^\s;]+)(\s*#.*)?')
 # What `pip check` may say, for the reasons that requirements/runtime.txt gives.
 EXPLAINED = re.compile(
     r'((mmengine|mmpose|mmcv-lite) \S+ requires (chumpy|opencv-python)'
-    r'|openvino \S+ requires openvino-telemetry), which is not installed\.'
+    r'|openvino \S+ requires openvino-telemetry|openmim \S+ requires opendatalab)'
+    r', which is not installed\.'
 )
-
-
-def run(*command, cwd: Path) -> str:
-    process = subprocess.run(
-        [sys.executable, *map(str, command)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert process.returncode == 0, process.stdout + process.stderr
-    return process.stdout
 
 
 @pytest.fixture(scope='module')
 def copy(repository, tmp_path_factory) -> Path:
-    """The sources without hidden files and what is not ours: a build pollutes."""
-    target = tmp_path_factory.mktemp('copy') / 'source'
-    unwanted = ('.*', '__pycache__', 'build', 'dist', '*.egg-info')
-
-    def ignored(folder: str, names: list[str]) -> set[str]:
-        found = shutil.ignore_patterns(*unwanted)(folder, names)
-        if Path(folder) == repository:
-            found |= {'data', 'work_dirs'} & set(names)
-        return found
-
-    shutil.copytree(repository, target, ignore=ignored)
-    # What running the tools and tests leaves behind must not be packed.
+    """The sources, and what running the tools leaves behind."""
+    target = copy_sources(repository, tmp_path_factory.mktemp('copy') / 'source')
+    # That must not be packed.
     for place in ('tools', 'configs/pose', 'litehrnet_mm'):
         (target / place / '__pycache__').mkdir()
         (target / place / '__pycache__' / 'x.cpython-311.pyc').write_bytes(b'x')
     return target
-
-
-def pip_wheel(source: Path, cwd: Path) -> Path:
-    options = ('--no-deps', '--no-build-isolation', '--no-index', '--quiet')
-    run('-m', 'pip', 'wheel', *options, '-w', cwd / 'out', source, cwd=cwd)
-    (wheel,) = (cwd / 'out').glob('*.whl')
-    return wheel
 
 
 @pytest.fixture(scope='module')
