@@ -69,6 +69,7 @@ def train(cfg: Config) -> None:
     """
     validates = cfg.get('val_cfg') is not None
     splits = ('train', 'val') if validates else ('train',)
+    _check_launcher(cfg)
     _check_amp(cfg)
     check_data(cfg, splits)
     check_keypoints(cfg, splits)
@@ -99,6 +100,7 @@ def test(cfg: Config, allow_partial: bool, list_all: bool) -> None:
         UserError: If data or checkpoint are missing or unusable.
     """
     source = cfg.load_from
+    _check_launcher(cfg)
     checkpoint = read_checkpoint(source) if is_local(source) else None
     check_data(cfg, ('test',))
     check_keypoints(cfg, ('test',))
@@ -135,6 +137,15 @@ def _check_amp(cfg: Config) -> None:
         raise UserError(
             'mixed precision (optim_wrapper.type=AmpOptimWrapper, --amp) needs a GPU, '
             'and PyTorch finds none'
+        )
+
+
+def _check_launcher(cfg: Config) -> None:
+    """MMEngine divides by the number of GPUs under these launchers."""
+    if cfg.launcher in ('slurm', 'mpi') and not torch.cuda.is_available():
+        raise UserError(
+            f'--launcher {cfg.launcher} needs GPUs, and PyTorch finds none: on CPUs '
+            'start the processes with tools/dist_train.sh or tools/dist_test.sh'
         )
 
 

@@ -2,15 +2,19 @@
 
 import json
 import os
+import pickle
 import re
 import socket
 import subprocess
 import sys
 
 import pytest
+import torch
 
 from litehrnet_mm.datasets import make_people
 from litehrnet_mm.datasets.streets import make_streets
+from litehrnet_mm.engine.building import build_model
+from litehrnet_mm.engine.config_file import load_config
 
 STREETS_CONFIG = 'configs/seg/synthetic/fcn_litehrnet-18_1xb4-2000_synthetic-128x256.py'
 CONFIG = 'configs/pose/synthetic/td-hm_litehrnet-18_1xb32-6e_synthetic-128x96.py'
@@ -40,14 +44,14 @@ def options(root) -> list[str]:
     ]
 
 
-def run(repository, script: str, *arguments) -> str:
+def run(repository, script: str, *arguments, env: dict[str, str] | None = None) -> str:
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
     done = subprocess.run(
         [repository / 'tools' / script, *map(str, arguments)],
         cwd=repository,
-        env={**os.environ, 'PYTHON': sys.executable, 'PORT': str(port)},
+        env={**os.environ, 'PYTHON': sys.executable, 'PORT': str(port), **(env or {})},
         capture_output=True,
         text=True,
         timeout=300,
@@ -71,6 +75,73 @@ def test_two_processes_train_and_evaluate(repository, people, tmp_path):
         '--work-dir', tmp_path, '--cfg-options', *options(people),
     )  # fmt: skip
     assert len(re.findall(r'coco/AP: ', log)) == 1
+
+
+# What is random is left out, and BatchNorm, which counts over a process's own images.
+STEADY = """
+_base_ = '{base}'
+custom_imports = dict(imports=['litehrnet_mm', 'ranks'], allow_failed_imports=False)
+custom_hooks = [dict(type='NoteRank', folder='{folder}')]
+train_dataloader = dict(sampler=dict(shuffle=False))
+model = dict(backbone=dict(norm_eval=True))
+optim_wrapper = dict(optimizer=dict(_delete_=True, type='SGD', lr=10.0))
+"""
+
+
+def notes(repository, people, folder, processes: int) -> tuple[list, list]:
+    """Steps and weights of each process, four images a step in all."""
+    folder.mkdir()
+    path = folder / 'steady.py'
+    path.write_text(STEADY.format(base=repository / CONFIG, folder=folder))
+    batch = f'train_dataloader.batch_size={4 // processes}'
+    run(
+        repository, 'dist_train.sh', path, processes, '--work-dir', folder,
+        '--no-validate', '--cfg-options', *options(people), batch,
+        'train_dataloader.dataset.pipeline.2.prob=0.0',  # RandomFlip
+        env={'PYTHONPATH': f'{repository / "tests"}:{repository}'},
+    )  # fmt: skip
+    ranks = range(processes)
+    steps = [json.loads((folder / f'rank_{k}.json').read_text()) for k in ranks]
+    return steps, [torch.load(folder / f'rank_{k}.pth') for k in ranks]
+
+
+def test_two_processes_learn_as_one_does(repository, people, tmp_path):
+    (alone,), (expected,) = notes(repository, people, tmp_path / 'one', 1)
+    steps, (first, second) = notes(repository, people, tmp_path / 'two', 2)
+    assert len(alone) == 4
+    for whole, *parts in zip(alone, *steps, strict=True):
+        together = [image for part in parts for image in part['images']]
+        assert sorted(together) == sorted(whole['images'])
+        mean = sum(part['loss'] for part in parts) / 2
+        assert mean == pytest.approx(whole['loss'], rel=1e-5)
+    assert alone[0]['loss'] != alone[-1]['loss']
+    for name, weight in expected.items():
+        assert torch.equal(first[name], second[name]), name
+        torch.testing.assert_close(first[name], weight, rtol=1e-4, atol=1e-6)
+
+
+def test_evaluation_is_shared_out(repository, people, tmp_path):
+    """Five images and more persons: an odd number for two processes."""
+    weights = tmp_path / 'random.pth'
+    torch.manual_seed(0)
+    cfg = load_config(str(repository / CONFIG), {})
+    torch.save(dict(state_dict=build_model(cfg, CONFIG).state_dict()), weights)
+    found = []
+    for processes in (1, 2):
+        dump, metrics = (tmp_path / f'{processes}.{kind}' for kind in ('pkl', 'json'))
+        run(
+            repository, 'dist_test.sh', CONFIG, weights, processes, '--dump', dump,
+            '--metrics', metrics, '--work-dir', tmp_path,
+            '--cfg-options', *options(people), 'test_dataloader.batch_size=2',
+        )  # fmt: skip
+        samples = pickle.loads(dump.read_bytes())
+        found.append(([x['id'] for x in samples], json.loads(metrics.read_text())))
+    annotations = people / 'val/annotations/person_keypoints.json'
+    persons = [x['id'] for x in json.loads(annotations.read_text())['annotations']]
+    assert len(persons) % 2
+    assert found[0][0] == found[1][0]
+    assert sorted(found[0][0]) == sorted(persons)
+    assert found[0][1] == found[1][1]
 
 
 def test_two_processes_segment(repository, tmp_path, monkeypatch):

@@ -1,0 +1,73 @@
+"""The scripts for Slurm, with a stand-in for ``srun``."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+SRUN = '#!/bin/sh\nprintf "%s\\n" "$@"\n'
+CONFIG = 'configs/pose/synthetic/td-hm_litehrnet-18_1xb32-6e_synthetic-128x96.py'
+
+
+def call(repository, tmp_path, *words: str, **variables: str) -> list[str]:
+    """What srun would be called with."""
+    srun = tmp_path / 'srun'
+    srun.write_text(SRUN)
+    srun.chmod(0o755)
+    path = f'{tmp_path}:{os.environ["PATH"]}'
+    done = subprocess.run(
+        [repository / 'tools' / words[0], *words[1:]],
+        env={**os.environ, 'PATH': path, 'PYTHON': 'py', **variables},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_a_task_for_each_gpu(repository, tmp_path):
+    said = call(
+        repository, tmp_path, 'slurm_train.sh', 'long', 'pose', 'a config.py', 'work',
+        '--amp', GPUS='16', GPUS_PER_NODE='4', CPUS_PER_TASK='3',
+        SRUN_ARGS='--time=9 --qos=low',
+    )  # fmt: skip
+    assert said == [
+        *('--partition=long', '--job-name=pose', '--gres=gpu:4', '--ntasks=16'),
+        *('--ntasks-per-node=4', '--cpus-per-task=3', '--kill-on-bad-exit=1'),
+        *('--time=9', '--qos=low', 'py', '-u', f'{repository}/tools/train.py'),
+        *('a config.py', '--work-dir', 'work', '--amp', '--launcher', 'slurm'),
+    ]
+
+
+def test_fewer_gpus_than_a_node_has(repository, tmp_path):
+    said = call(
+        repository, tmp_path, 'slurm_test.sh', 'any', 'job', 'c.py', 'x.pth', GPUS='2'
+    )
+    assert {'--gres=gpu:2', '--ntasks=2', '--ntasks-per-node=2'} < set(said)
+    assert said[-5:] == [
+        *(f'{repository}/tools/test.py', 'c.py', 'x.pth', '--launcher', 'slurm'),
+    ]
+
+
+@pytest.mark.parametrize('script', ['slurm_train.sh', 'slurm_test.sh'])
+def test_a_word_is_missing(repository, script):
+    done = subprocess.run(
+        [repository / 'tools' / script, 'a', 'b', 'c'], capture_output=True, text=True
+    )
+    assert done.returncode
+    assert ': 4: ' in done.stderr
+
+
+def test_without_gpus(repository, tmp_path):
+    """What a task does where the cluster gave it none."""
+    done = subprocess.run(
+        [sys.executable, repository / 'tools/train.py', CONFIG, '--launcher', 'slurm',
+         '--work-dir', tmp_path],
+        cwd=repository,
+        env={**os.environ, 'CUDA_VISIBLE_DEVICES': '', 'SYNTHETIC_ROOT': 'no'},
+        capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert 'error: --launcher slurm needs GPUs' in done.stderr

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Evaluate on the GPUs of a Slurm cluster.
+# Usage: [GPUS=8] [GPUS_PER_NODE=8] [CPUS_PER_TASK=5] [SRUN_ARGS=...] \
+#            tools/slurm_test.sh PARTITION JOB_NAME CONFIG CHECKPOINT [options of tools/test.py]
+set -euo pipefail
+exec "$(dirname "$0")/slurm_run.sh" test.py "${1:?PARTITION}" "${2:?JOB_NAME}" \
+    "${3:?CONFIG}" "${4:?CHECKPOINT}" "${@:5}"
