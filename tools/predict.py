@@ -15,7 +15,8 @@ import cv2
 
 from litehrnet_mm.cli import UserError, make_folder, progress_bar, run_tool
 from litehrnet_mm.engine.options import add_cfg_options
-from litehrnet_mm.prediction.boxes import DetectorBoxes, FileBoxes, SameBoxes
+from litehrnet_mm.prediction.boxes import FileBoxes, SameBoxes
+from litehrnet_mm.prediction.detectors import open_detector
 from litehrnet_mm.prediction.networks import (
     Network,
     open_network,
@@ -68,10 +69,10 @@ def parse_args() -> argparse.Namespace:
     )
     add(
         '--detector',
-        nargs=2,
-        metavar=('CONFIG', 'CHECKPOINT'),
-        help='persons: what this network of MMDetection finds; mmdet::… is one of its '
-        'own configs',
+        nargs='+',
+        metavar=('MODEL', 'CHECKPOINT'),
+        help='persons: what this network finds: FILE.onnx as MMDeploy exports it, or '
+        'CONFIG CHECKPOINT of MMDetection (mmdet::… is one of its own configs)',
     )
     add(
         '--min-box-score',
@@ -114,7 +115,7 @@ def make_results(
         if args.boxes:
             boxes = FileBoxes.read(args.boxes, args.min_box_score)
         elif args.detector:
-            boxes = DetectorBoxes(*args.detector, args.min_box_score, args.device)
+            boxes = open_detector(args.detector, args.min_box_score, args.device)
         return PoseResults(network, boxes, args.min_score)
     if args.boxes or args.box or args.detector:
         raise UserError('boxes are for pose networks, and this one is for segmentation')

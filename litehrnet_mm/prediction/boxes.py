@@ -8,12 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from mmengine.config import Config
-from mmengine.hub import get_config
-from mmengine.registry import DefaultScope
 
-from litehrnet_mm.cli import UserError, one_line
-from litehrnet_mm.engine.building import default_device
+from litehrnet_mm.cli import UserError
 
 NOWHERE = np.zeros((0, 5), np.float32)
 
@@ -116,45 +112,3 @@ class SameBoxes(Boxes):
         height, width = image.shape[:2]
         listed = self.boxes or [(0, 0, width, height)]
         return np.array([[x, y, x + w, y + h, 1] for x, y, w, h in listed], np.float32)
-
-
-class DetectorBoxes(Boxes):
-    """Boxes that a network of MMDetection finds.
-
-    Args:
-        config: Its config; ``mmdet::`` is MMDetection's own.
-        checkpoint: Its weights: a file, or what MMEngine downloads.
-        min_score: Boxes below this score are left out.
-        device: Of PyTorch; a GPU if there is one, if not given.
-
-    Raises:
-        UserError: If it cannot be opened, or does not know persons.
-    """
-
-    def __init__(
-        self, config: str, checkpoint: str, min_score: float, device: str | None
-    ) -> None:
-        from mmdet.apis import init_detector
-
-        device = device or default_device()
-        try:
-            cfg = get_config(config) if '::' in config else Config.fromfile(config)
-            self.model = init_detector(cfg, checkpoint, device=device)
-        except Exception as error:  # of many kinds: files, registries, shapes
-            raise UserError(
-                f'detector {config} {checkpoint} cannot be opened: {one_line(error)}'
-            ) from error
-        classes = self.model.dataset_meta.get('classes', ())
-        if 'person' not in classes:
-            raise UserError(f'detector {config} knows no class "person": {classes}')
-        self.person = list(classes).index('person')
-        self.min_score = min_score
-
-    def __call__(self, name: str, image: np.ndarray) -> np.ndarray:
-        """Boxes ``(N, 5)`` of the persons in an image."""
-        from mmdet.apis import inference_detector
-
-        with DefaultScope.overwrite_default_scope('mmdet'):
-            found = inference_detector(self.model, image).pred_instances.cpu().numpy()
-        kept = (found.labels == self.person) & (found.scores >= self.min_score)
-        return np.column_stack((found.bboxes[kept], found.scores[kept]))

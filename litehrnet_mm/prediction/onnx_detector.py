@@ -1,0 +1,130 @@
+"""Boxes that an exported detector finds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from litehrnet_mm.cli import UserError
+from litehrnet_mm.prediction.boxes import Boxes
+from litehrnet_mm.runtime.model import open_session
+
+OUTPUTS = {'dets', 'labels'}
+SIDE = 640
+"""Of the input where the file takes any, in pixels."""
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What is done to an image; the defaults are those of RTMDet (Lyu et al., 2022).
+
+    Attributes:
+        mean: Of each channel, in the order of the network's.
+        std: The same.
+        to_rgb: The network takes RGB, not BGR.
+        padding: The value around an image of another aspect ratio.
+    """
+
+    mean: tuple[float, ...] = (103.53, 116.28, 123.675)
+    std: tuple[float, ...] = (57.375, 57.12, 58.395)
+    to_rgb: bool = False
+    padding: int = 114
+
+    @classmethod
+    def read(cls, path: Path) -> Preparation:
+        """Read the ``pipeline.json`` that MMDeploy writes beside its files.
+
+        Raises:
+            UserError: If the file cannot be read as one.
+        """
+        try:
+            content = json.loads(path.read_text(encoding='utf-8'))
+            steps = {step['type']: step for step in _transforms(content)}
+            found: dict[str, Any] = {}
+            if 'Normalize' in steps:
+                step = steps['Normalize']
+                found['mean'] = tuple(map(float, step['mean']))
+                found['std'] = tuple(map(float, step['std']))
+                found['to_rgb'] = bool(step.get('to_rgb', False))
+            if 'Pad' in steps:
+                value = steps['Pad'].get('pad_val', 0)
+                value = value.get('img', 0) if isinstance(value, dict) else value
+                found['padding'] = int(value[0] if isinstance(value, list) else value)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError(
+                f"{path} cannot be read as MMDeploy's pipeline: {error!r}"
+            ) from error
+        return cls(**found)
+
+
+def _transforms(content: dict) -> Iterator[dict]:
+    for task in content['pipeline']['tasks']:
+        yield from task.get('transforms', ())
+
+
+class OnnxBoxes(Boxes):
+    """Boxes from an ONNX file as MMDeploy exports detectors of MMDetection.
+
+    It takes an image ``(1, 3, H, W)`` and gives ``dets`` ``(1, N, 5)``: left, top,
+    right, bottom, score, and ``labels`` ``(1, N)``, of which COCO's first, 0, are
+    persons. A ``pipeline.json`` beside it says how images are normalised.
+
+    Args:
+        path: The file.
+        min_score: Boxes below this score are left out.
+
+    Raises:
+        UserError: If it cannot be opened, or is no such file.
+    """
+
+    def __init__(self, path: Path, min_score: float) -> None:
+        if not path.is_file():
+            raise UserError(f'no such detector: {path}')
+        try:
+            self.session = open_session(path)
+        except ValueError as error:
+            raise UserError(str(error)) from error
+        outputs = [output.name for output in self.session.get_outputs()]
+        inputs = self.session.get_inputs()
+        shape = inputs[0].shape
+        if not set(outputs) >= OUTPUTS or len(inputs) > 1 or len(shape) != 4:
+            raise UserError(
+                f'detector {path} is not as MMDeploy exports them, from an image to '
+                f'dets and labels: it gives {", ".join(outputs)}'
+            )
+        self.input = inputs[0].name
+        self.size = tuple(n if isinstance(n, int) else SIDE for n in shape[:1:-1])
+        pipeline = path.with_name('pipeline.json')
+        known = pipeline.is_file()
+        self.preparation = Preparation.read(pipeline) if known else Preparation()
+        self.min_score = min_score
+
+    def __call__(self, name: str, image: np.ndarray) -> np.ndarray:
+        """Boxes ``(N, 5)`` of the persons in an image."""
+        x, scale = self._prepare(image)
+        dets, labels = self.session.run(['dets', 'labels'], {self.input: x})
+        dets, labels = dets[0], labels[0]
+        found = dets[(labels == 0) & (dets[:, 4] >= self.min_score)].copy()
+        height, width = image.shape[:2]
+        found[:, :4] = (found[:, :4] / scale).clip(0, [width, height, width, height])
+        return found[(found[:, 2:4] > found[:, :2]).all(axis=1)]
+
+    def _prepare(self, image: np.ndarray) -> tuple[np.ndarray, float]:
+        """The network's input, and by how much the image became larger."""
+        width, height = self.size
+        scale = min(width / image.shape[1], height / image.shape[0])
+        sides = (max(round(side * scale), 1) for side in image.shape[1::-1])
+        small = cv2.resize(image, tuple(sides))
+        how = self.preparation
+        canvas = np.full((height, width, 3), how.padding, np.uint8)
+        canvas[: small.shape[0], : small.shape[1]] = small
+        if how.to_rgb:
+            canvas = canvas[..., ::-1]
+        x = (canvas - np.array(how.mean, np.float32)) / np.array(how.std, np.float32)
+        return np.ascontiguousarray(x.transpose(2, 0, 1)[None], np.float32), scale
