@@ -1,5 +1,5 @@
 # Copy this file and keypoints.py, write your keypoints there, and train; see
-# docs/configs.md.
+# docs/custom_data.md.
 _base_ = ['../_base_/custom_256x192.py', './keypoints.py']
 
 model = dict(head=dict(out_channels=len(_base_.keypoint_info)))

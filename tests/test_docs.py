@@ -1,0 +1,192 @@
+"""Every command of the README and of docs/ runs, on small data, as it is written.
+
+A shell reads each block, so variables, braces and quotes are as typed. The tools then
+run with files that have the names the pages use, and with training shortened to a step.
+"""
+
+from __future__ import annotations
+
+import builtins
+import re
+import runpy
+import shutil
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from running import forget_runs
+from shell import calls, code_blocks
+
+from litehrnet_mm.engine.building import build_model
+from litehrnet_mm.engine.config_file import load_config
+from litehrnet_mm.models import LiteHRNet
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PAGES = [REPOSITORY / 'README.md', *sorted((REPOSITORY / 'docs').glob('*.md'))]
+POSE = 'configs/pose/coco/td-hm_litehrnet-18_8xb64-210e_coco-256x192.py'
+TINYPOSE = 'td-hm_wider-naive-litehrnet-18_8xb64-210e_coco-256x192.py'
+WEIGHTS = re.compile(
+    r'(CHECKPOINT|OUT|litehrnet-18|[\w./-]*(epoch|litehrnet18)\w*)(\.pth)?'
+)
+TOOL = re.compile(r'(.*/)?tools/\w+\.py')
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
+# What is not called here, as patterns of the call, and where it is.
+ELSEWHERE = {
+    r'make demo': 'too long for a test; its parts: tests/tools/test_demo_seg.py',
+    r'make (test|lint|install)|python -m pytest .*': '.ci/run',
+    r'pip .*': 'requirements/install.sh',
+    r'wget .*|unzip .*': 'needs a network',
+    r'python -m zipfile .*': "Python's own",
+    r'mim .*': 'tests/test_mim.py',
+    r'python tools/prepare_\w+\.py .*': 'tests/tools/test_prepare_data.py',
+    r'python tools/benchmark\.py .*': 'tests/tools/test_benchmark.py',
+    r'python tools/compare_training\.py .*': 'tests/tools/test_compare_training.py',
+    r'python tools/quantize_onnx\.py .*': 'tests/tools/test_quantize_onnx.py',
+    r'python tools/predict\.py .* --detector .*': 'tests/tools/test_predict.py',
+}
+# What makes a run short, in place of what a page says.
+SHORTER = {
+    '--images': '2',
+    '--seed': '0',
+}
+
+
+@pytest.fixture(scope='module')
+def place(shared_data, tinypose, run_tool, tmp_path_factory) -> Path:
+    """A folder with the tools, configs, data and models that the pages speak of."""
+    place = tmp_path_factory.mktemp('place')
+    (place / 'tools').symlink_to(REPOSITORY / 'tools')
+    shutil.copytree(REPOSITORY / 'configs', place / 'configs')
+    for task in ('pose', 'seg'):
+        (template,) = place.glob(f'configs/{task}/custom/*litehrnet*.py')
+        shutil.copy(template, template.with_name('MY_CONFIG.py'))
+    (place / 'CONFIG.py').write_text(f"_base_ = './configs/pose/coco/{TINYPOSE}'\n")
+    shutil.copy(tinypose, place / 'CHECKPOINT.pth')
+    shutil.copy(tinypose, place / 'tinypose.pth')
+    for path in (shared_data / 'pp_tinypose').iterdir():
+        shutil.copy(path, place)
+    coco = shared_data / 'coco_mini_val'
+    shutil.copy(coco / 'person_keypoints_val.json', place / 'PERSONS.json')
+    (place / 'FOLDER').mkdir()
+    photos = sorted(coco.glob('images/*.jpg'))[:2]
+    for photo, name in zip(photos, ('PHOTO.jpg', 'FOLDER/000000000785.jpg')):
+        shutil.copy(photo, place / name)
+    shutil.copy(photos[0], place / 'photo.jpg')
+    film = cv2.VideoWriter(
+        str(place / 'FILMS1.mp4'), cv2.VideoWriter_fourcc(*'mp4v'), 10, (96, 64)
+    )
+    film.write(np.full((64, 96, 3), 99, np.uint8))
+    film.release()
+    scene = 'configs/seg/camvid/fcn_litehrnet-18_1xb8-20k_camvid-360x480.py'
+    size = ('--input-size', 64, 96)
+    for command in (
+        (place / 'CONFIG.py', tinypose, place / 'pose.onnx', '--dynamic', 'batch'),
+        (scene, place / 'streets.onnx', *size),
+    ):
+        done = run_tool('export_onnx.py', *command)
+        assert done.returncode == 0, done.stderr
+    return place
+
+
+def called(page: Path, place: Path) -> list[list[str]]:
+    """The calls of a page, whose blocks follow one another in a shell."""
+    blocks = [f'cd "{place}"\n{block}' for block in code_blocks(page, 'bash')]
+    return calls('\n'.join(blocks), place)
+
+
+def random_weights(config: str, path: Path) -> Path:
+    """A checkpoint of a config's network as it is built."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        model = build_model(load_config(config, {}), config)
+        torch.save(dict(state_dict=model.state_dict()), path)
+    return path
+
+
+def shortened(script: str, words: list[str], place: Path) -> list[str]:
+    """The arguments of a tool, with files that are there, and a short run."""
+    words = [POSE if word == 'CONFIG' else word for word in words]
+    for option, value in SHORTER.items():
+        if option in words:
+            words[words.index(option) + 1] = value
+    config = next((word for word in words if word.endswith('.py')), None)
+    for k, word in enumerate(words):
+        option, equals, value = word.rpartition('=')
+        if WEIGHTS.fullmatch(value) and config and config != 'CONFIG.py':
+            kept = place / 'weights' / f'{Path(config).stem}.pth'
+            words[k] = f'{option}{equals}{random_weights(config, kept)}'
+    if script == 'convert_checkpoint.py':  # several pages write the same file
+        words.append('--force')
+    if script in ('train.py', 'test.py'):
+        if '--cfg-options' not in words:
+            words.append('--cfg-options')
+        at = words.index('--cfg-options') + 1
+        words[at:at] = short_run(config)
+    return words
+
+
+def short_run(config: str) -> list[str]:
+    """Options that shorten training and evaluation."""
+    options = [f'{loader}.num_workers=0' for loader in LOADERS]
+    options += [f'{loader}.persistent_workers=False' for loader in LOADERS]
+    cfg = load_config(config, {})
+    by_epoch = cfg.train_cfg.get('by_epoch', 'max_epochs' in cfg.train_cfg)
+    steps = ['max_epochs=1'] if by_epoch else ['max_iters=1', 'val_interval=1']
+    options += [f'train_cfg.{step}' for step in steps]
+    return [*options, 'train_dataloader.batch_size=2']
+
+
+def run(call: list[str], place: Path, monkeypatch, capfd) -> None:
+    """Run a tool in this process, in the folder."""
+    start = next(k for k, word in enumerate(call) if TOOL.fullmatch(word))
+    script, words = Path(call[start]).name, list(call[start + 1 :])
+    if '--launcher' in words:  # several processes: tests/tools/test_distributed.py
+        at = words.index('--launcher')
+        del words[at : at + 2]
+    if '--amp' in words and not torch.cuda.is_available():
+        words.remove('--amp')
+    words = shortened(script, words, place)
+    monkeypatch.setattr(sys, 'argv', [script, *words])
+    capfd.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(f'tools/{script}', run_name='__main__')
+    forget_runs()
+    assert not ended.value.code, f'{script} {words}\n{capfd.readouterr().err}'
+
+
+@pytest.mark.parametrize('page', PAGES, ids=[page.name for page in PAGES])
+def test_commands(page, place, pose_roots, seg_roots, monkeypatch, capfd):
+    monkeypatch.chdir(place)
+    monkeypatch.setenv('POSE_CHECKPOINT', str(place / 'CHECKPOINT.pth'))
+    for call in called(page, place):
+        text = ' '.join(call)
+        if any(re.fullmatch(pattern, text) for pattern in ELSEWHERE):
+            continue
+        # Both kinds of data of one's own are in CUSTOM_ROOT.
+        segments = 'configs/seg' in text
+        roots = [pose_roots, seg_roots] if segments else [seg_roots, pose_roots]
+        for name, root in {**roots[0], **roots[1]}.items():
+            monkeypatch.setenv(name, root)
+        run(call, place, monkeypatch, capfd)
+
+
+@pytest.mark.parametrize('page', PAGES, ids=[page.name for page in PAGES])
+def test_python(page, place, monkeypatch):
+    monkeypatch.chdir(place)
+    for block in code_blocks(page, 'python'):
+        scope = dict(model=LiteHRNet(), __builtins__=builtins)
+        before = dict(scope)
+        exec(compile(block, str(page), 'exec'), scope)
+        assert scope != before
+
+
+def test_nothing_is_excused_in_vain(place):
+    found = {' '.join(call) for page in PAGES for call in called(page, place)}
+    for pattern, where in ELSEWHERE.items():
+        assert any(re.fullmatch(pattern, text) for text in found), pattern
+        path = where.rpartition(' ')[2]
+        assert '/' not in path or (REPOSITORY / path).is_file(), where
