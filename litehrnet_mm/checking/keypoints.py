@@ -124,6 +124,8 @@ def keypoint_faults(
     if not are_numbers(values):
         yield 'keypoint-value', shown(values)
         return
+    if not names:  # its category is unknown, which is another fault
+        return
     fault = count_fault(values, len(names))
     if fault:
         yield 'keypoint-count', fault
@@ -134,6 +136,8 @@ def keypoint_faults(
             yield kind, _describe(names[index], points[index], size)
     labelled = int((points[:, 2] > 0).sum())
     number = annotation.get('num_keypoints', labelled)
+    if not labelled:
+        yield 'unlabelled', ''
     if isinstance(number, bool) or number != labelled:
         yield 'num-keypoints', f'{shown(number)}, and {labelled} are labelled'
 
