@@ -201,11 +201,20 @@ def check_fix(out: Path, kind: str, sets: list[DataSet]) -> None:
             raise UserError(f'--fix {out} lies in the data, in {folder}: give another')
 
 
+def copies(sets: list[DataSet], out: Path) -> list[Path]:
+    """Where to write the copy of each set: by its split, with a number from 2 on."""
+    if out.suffix == '.json':
+        return [out]
+    names = [one.splits[0] for one in sets]
+    counts = [names[: index + 1].count(name) for index, name in enumerate(names)]
+    return [out / (f'{x}_{n}' if n > 1 else x) for x, n in zip(names, counts)]
+
+
 def mend(sets: list[DataSet], inspections: list[Inspection], out: Path) -> None:
     """Write mended copies of all sets, and say what was changed."""
     print('\nmended copies:')
-    for one, inspection in zip(sets, inspections):
-        print(*one.mend(inspection, out), sep='\n')
+    for one, inspection, path in zip(sets, inspections, copies(sets, out)):
+        print(*one.mend(inspection, path), sep='\n')
     print(*unmended(inspections), sep='\n')
 
 

@@ -87,14 +87,14 @@ class CocoSet:
         )
 
     def mend(self, inspection: Inspection, out: Path) -> list[str]:
-        """Write a mended annotation file; ``out`` is the file, or a folder for it.
+        """Write a mended annotation file: ``out``, with ``.json`` added if need be.
 
         Raises:
             UserError: If nothing usable is left.
         """
         content, images, usable, check = inspection.state
         kept = {x for x in usable if images.entries[x].path not in inspection.leaked}
-        path = out if out.suffix == '.json' else out / f'{self.splits[0]}.json'
+        path = out if out.suffix == '.json' else out.with_name(f'{out.name}.json')
         return mend_coco(content, kept, check, path)
 
 

@@ -48,7 +48,7 @@ KINDS = {
     'keypoint-off-box': (WARNING, 'visible keypoints far outside the box'),
     'keypoint-corner': (WARNING, 'keypoints labelled at (0, 0), the corner'),
     'keypoint-unflagged': (WARNING, 'keypoints with coordinates, but visibility 0'),
-    'keypoint-names': (WARNING, 'names of keypoints'),
+    'keypoint-names': (WARNING, 'names of keypoints that do not fit'),
     'sides': (WARNING, 'left and right probably swapped'),
     'mask-alone': (WARNING, 'masks without an image'),
     'mask-ignored': (WARNING, 'masks in which every pixel is ignored'),

@@ -53,4 +53,4 @@ class DataSet(Protocol):
         """Look through the set, in so many processes."""
 
     def mend(self, inspection: Inspection, out: Path) -> list[str]:
-        """Write a mended copy into a folder; what was changed, line by line."""
+        """Write a mended copy, a file or folder; what was changed, line by line."""

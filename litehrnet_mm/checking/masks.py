@@ -136,7 +136,7 @@ class MaskSet:
         )
 
     def mend(self, inspection: Inspection, out: Path) -> list[str]:
-        """Write mended masks and a list of usable pairs into a folder.
+        """Write mended masks into a folder, and beside it a list of usable pairs.
 
         Raises:
             UserError: If nothing usable is left, or it cannot be written.
@@ -151,7 +151,7 @@ class MaskSet:
             and pair.fault in ('', 'mask-values', 'mask-depth')
             and Path(frame['img_path']) not in inspection.leaked
         ]
-        lines = mend_masks(built, usable, checked, out / self.splits[0])
+        lines = mend_masks(built, usable, checked, out)
         return [*lines, f'    {len(frames) - len(usable)} images left out']
 
 

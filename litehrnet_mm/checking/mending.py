@@ -49,7 +49,10 @@ def mend_coco(
     sizes = {number: check.sizes[number] for number in kept}
     check = AnnotationCheck(sizes, check.categories)
     annotations = _annotations(content.get('annotations', []), check, changes)
-    if not images or (content.get('annotations') and not annotations):
+    empty = 'annotations' in content and not any(
+        annotation.get('num_keypoints') for annotation in annotations
+    )
+    if empty or not images:
         raise UserError(f'nothing usable is left, so {path} is not written')
     mended = {**content, 'images': images, 'categories': _categories(content)}
     if 'annotations' in content:
