@@ -12,10 +12,11 @@ import sys
 from pathlib import Path
 from typing import Callable
 
+from litehrnet_mm.checking.copies import check_copy, write_copies
 from litehrnet_mm.checking.findings import ERROR
-from litehrnet_mm.checking.inspection import DataSet, Inspection
+from litehrnet_mm.checking.inspection import DataSet
 from litehrnet_mm.checking.leaks import find_leaks
-from litehrnet_mm.checking.report import as_text, count, unmended, write_report
+from litehrnet_mm.checking.report import as_text, count, write_report
 from litehrnet_mm.checking.sets import coco_set, folder_set, keypoints_of, sets_of
 from litehrnet_mm.cli import UserError, check_file, positive, run_tool
 from litehrnet_mm.engine.config_file import load_config
@@ -185,39 +186,6 @@ def mask_sets(args: argparse.Namespace) -> list[DataSet]:
     ]
 
 
-def check_fix(out: Path, kind: str, sets: list[DataSet]) -> None:
-    """Make sure that a mended copy is a new one.
-
-    Raises:
-        UserError: If there is something, it lies in the data, or is no ``.json``.
-    """
-    if out.exists():
-        raise UserError(f'--fix writes a new copy, and {out} exists: give another name')
-    if (kind == 'coco') != (out.suffix == '.json'):
-        wanted = 'a .json file' if kind == 'coco' else 'a folder'
-        raise UserError(f'--fix of {kind} writes {wanted}, got {out}')
-    for folder in (folder for one in sets for folder in one.folders()):
-        if folder.resolve() in out.resolve().parents:
-            raise UserError(f'--fix {out} lies in the data, in {folder}: give another')
-
-
-def copies(sets: list[DataSet], out: Path) -> list[Path]:
-    """Where to write the copy of each set: by its split, with a number from 2 on."""
-    if out.suffix == '.json':
-        return [out]
-    names = [one.splits[0] for one in sets]
-    counts = [names[: index + 1].count(name) for index, name in enumerate(names)]
-    return [out / (f'{x}_{n}' if n > 1 else x) for x, n in zip(names, counts)]
-
-
-def mend(sets: list[DataSet], inspections: list[Inspection], out: Path) -> None:
-    """Write mended copies of all sets, and say what was changed."""
-    print('\nmended copies:')
-    for one, inspection, path in zip(sets, inspections, copies(sets, out)):
-        print(*one.mend(inspection, path), sep='\n')
-    print(*unmended(inspections), sep='\n')
-
-
 def main() -> None:
     """Run the tool."""
     args = parse_args()
@@ -225,14 +193,15 @@ def main() -> None:
         check_file('--report', args.report)
     sets = args.make(args)
     if args.fix:
-        check_fix(args.fix, args.kind, sets)
+        check_copy(args.fix, args.kind == 'coco', sets)
     inspections = [one.inspect(args.jobs) for one in sets]
     find_leaks(inspections)
     print(as_text(inspections, args.show))
     if args.report:
         write_report(inspections, args.report)
     if args.fix:
-        mend(sets, inspections, args.fix)
+        lines = write_copies(sets, inspections, args.fix)
+        print('\nmended copies:', *lines, sep='\n')
     sys.exit(1 if count(inspections, ERROR) else 0)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from litehrnet_mm.checking.findings import ERROR, KINDS, LEVELS, WARNING
+from litehrnet_mm.checking.findings import ERROR, LEVELS, WARNING
 from litehrnet_mm.checking.inspection import Inspection
 from litehrnet_mm.datasets.preparation.files import write_whole
 
@@ -30,17 +30,6 @@ def as_text(inspections: Sequence[Inspection], shown: int) -> str:
         blocks.append('\n'.join(filter(None, parts)))
     errors, warnings = count(inspections, ERROR), count(inspections, WARNING)
     return '\n\n'.join([*blocks, f'{errors} errors, {warnings} warnings'])
-
-
-def unmended(inspections: Sequence[Inspection]) -> list[str]:
-    """Headings of errors that no copy can be mended of."""
-    kinds = ('keypoint-order', 'flip-pair', 'empty')
-    return [
-        f'{x.name}: not mended: {KINDS[kind][1]}'
-        for x in inspections
-        for kind in kinds
-        if x.findings.of(kind)
-    ]
 
 
 def write_report(inspections: Sequence[Inspection], path: Path) -> None:

@@ -104,7 +104,7 @@ def test_errors_are_found_and_mended(root, kind):
     one, found = look(root)
     assert words in kinds(found)[kind]
     assert len(found.findings.items) == 1
-    one.mend(found, root / 'out')
+    one.mend(found, root / 'out/masks')
     kept = kind in ('mask-depth', 'mask-values')
     names = (root / 'out/masks.txt').read_text().split()
     assert names == ['a', *['b'] * kept, 'city/c']
@@ -133,7 +133,7 @@ def test_zero_may_be_what_is_ignored(root):
     write(root / 'masks/b.png', mask_of(9))
     one, found = look(root, reduce_zero_label=True)
     assert kinds(found, ERROR) == {'mask-values': f'{root}/masks/b.png: 8 in 1 pixels'}
-    one.mend(found, root / 'out')
+    one.mend(found, root / 'out/masks')
     assert (np.array(Image.open(root / 'out/masks/b.png')) == mask_of(0)).all()
     listed = root / 'out/masks.txt'
     _, again = look(root, 'out/masks', listed, reduce_zero_label=True)
@@ -167,7 +167,7 @@ def test_no_images(root):
     one, found = look(root)
     assert 'no images *.jpg' in kinds(found)['empty']
     with pytest.raises(UserError, match='nothing usable is left'):
-        one.mend(found, root / 'out')
+        one.mend(found, root / 'out/masks')
 
 
 def test_folders_and_lists_that_do_not_exist(root):

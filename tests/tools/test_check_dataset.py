@@ -222,6 +222,19 @@ def test_masks_of_cityscapes(call_tool, shared_data):
     assert done.returncode == 0, done.stdout
 
 
+def test_what_cannot_be_mended_is_said(call_tool, mine, tmp_path):
+    path = mine / 'person_keypoints_val.json'
+    content = json.loads(path.read_text())
+    names = content['categories'][0]['keypoints']
+    names[1], names[2] = names[2], names[1]
+    path.write_text(json.dumps(content))
+    fix = '--keypoints', CONFIG, '--fix', tmp_path / 'mended.json'
+    done = call_tool(TOOL, 'coco', path, mine / 'images', *fix)
+    assert done.returncode == 1
+    assert 'keypoint 1 is right_eye, in the config left_eye' in done.stdout
+    assert 'not mended: keypoints in another order than the config' in done.stdout
+
+
 def test_a_list_of_masks(call_tool, scenes, tmp_path):
     images, masks = scenes / 'images/train', scenes / 'labels/train'
     lost, kept = sorted(masks.iterdir())
