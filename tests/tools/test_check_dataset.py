@@ -253,13 +253,13 @@ def test_mistakes_end_in_one_line(call_tool, coco, scenes, tmp_path):
     (tmp_path / 'broken.json').write_text('{"images": 5}')
     for arguments, words in (
         (('coco', path, images, '--fix', path), ('exists', path)),
-        (('coco', path, images, '--fix', tmp_path / 'x'), ('a .json file', 'got')),
+        (('coco', path, images, '--fix', tmp_path / 'x'), ('a .json file here, got',)),
         (('coco', tmp_path / 'no.json', images), ('annotation file not found',)),
         (('coco', path, tmp_path / 'no'), ('image folder not found', 'no')),
         (('coco', tmp_path / 'broken.json', images), ("no 'categories'",)),
         (('coco', path, images, '--report', tmp_path), ('is a folder',)),
         ((*masks, 3, '--fix', scenes / 'labels/train/x'), ('lies in the data',)),
-        ((*masks, 3, '--fix', tmp_path / 'x.json'), ('a folder, got',)),
+        ((*masks, 3, '--fix', tmp_path / 'x.json'), ('a folder here, got',)),
         ((*masks, 300), ('--classes up to 256',)),
         ((*masks, 3, '--ignore', 256), ('--ignore 0 to 255',)),
         (('config', 'configs/no.py'), ('config not found',)),
