@@ -15,7 +15,16 @@ T = TypeVar('T')
 
 
 class UserError(Exception):
-    """A mistake in what the user gave: one line that says what and the way out."""
+    """A mistake in what the user gave: one line that says what and the way out.
+
+    Args:
+        message: The line.
+        kind: What kind of fault it is, for those who count faults.
+    """
+
+    def __init__(self, message: str, kind: str = '') -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 def run_tool(main: Callable[[], None]) -> NoReturn:
@@ -97,3 +106,14 @@ def make_folder(path: Path, kind: str = '') -> None:
     except OSError as error:
         name = f'{kind} {path}'.strip()
         raise UserError(f'cannot write to {name}: {error.strerror}') from error
+
+
+def check_file(option: str, path: Path) -> None:
+    """Make sure, before long work, that its result can be written.
+
+    Raises:
+        UserError: If the path is a folder, or its folder cannot be made.
+    """
+    if path.is_dir():
+        raise UserError(f'{option} is a file to write, and {path} is a folder')
+    make_folder(path.parent)

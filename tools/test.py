@@ -8,7 +8,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from litehrnet_mm.cli import UserError, make_folder, run_tool
+from litehrnet_mm.cli import UserError, check_file, make_folder, run_tool
 from litehrnet_mm.engine.config_file import load_config
 from litehrnet_mm.engine.launch import test
 from litehrnet_mm.engine.mask_loading import without_loading
@@ -81,13 +81,6 @@ def apply_testing(cfg: Config, args: argparse.Namespace) -> None:
         if dataset.get('test_mode'):  # there are no masks to load
             dataset.pipeline = without_loading(cfg.tta_pipeline)
         cfg.model = dict(**cfg.tta_model, module=cfg.model)
-
-
-def check_file(option: str, path: Path) -> None:
-    """Make sure, before the evaluation, that its result can be written."""
-    if path.is_dir():
-        raise UserError(f'{option} is a file to write, and {path} is a folder')
-    make_folder(path.parent)
 
 
 def write_label_maps(cfg: Config, folder: str) -> None:

@@ -6,13 +6,14 @@ batch or in the metric after the first evaluation.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 
+from litehrnet_mm.checking.coco_file import read_json
+from litehrnet_mm.checking.keypoints import count_fault
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.engine.config_file import data_sets
 
@@ -28,17 +29,33 @@ def check_keypoints(cfg: Config, splits: tuple[str, ...]) -> None:
         UserError: If names, partners, lines, sigmas, the network's head, or the
             annotations do not fit together.
     """
+    check_declared(cfg, splits)
     for split in splits:
-        loader = cfg.get(f'{split}_dataloader') or {}
-        for dataset in data_sets(loader.get('dataset')):
-            info = dataset.get('metainfo') or {}
-            if 'keypoint_info' not in info:
-                continue
-            where = f'{split}_dataloader.dataset.metainfo'
+        for dataset, info in _declared(cfg, split):
+            _check_annotations(dataset, len(info['keypoint_info']), split)
+
+
+def check_declared(cfg: Config, splits: Sequence[str]) -> None:
+    """Check what the config itself says of keypoints, without annotations.
+
+    Raises:
+        UserError: If names, partners, lines, sigmas and the network's head do not fit
+            together.
+    """
+    for split in splits:
+        for _, info in _declared(cfg, split):
             fault = _fault_of_info(info) or _fault_of_head(cfg, info)
             if fault:
-                raise UserError(f'{where}: {fault}')
-            _check_annotations(dataset, len(info['keypoint_info']), where)
+                raise UserError(f'{split}_dataloader.dataset.metainfo: {fault}')
+
+
+def _declared(cfg: Config, split: str) -> Iterator[tuple[Mapping, Mapping]]:
+    """Data sets whose keypoints are written out in the config, and what is written."""
+    loader = cfg.get(f'{split}_dataloader') or {}
+    for dataset in data_sets(loader.get('dataset')):
+        info = dataset.get('metainfo') or {}
+        if 'keypoint_info' in info:
+            yield dataset, info
 
 
 def _fault_of_info(info: Mapping[str, Any]) -> str | None:
@@ -79,18 +96,18 @@ def _fault_of_head(cfg: Config, info: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _check_annotations(dataset: Mapping[str, Any], count: int, where: str) -> None:
+def _check_annotations(dataset: Mapping[str, Any], count: int, split: str) -> None:
     path = Path(dataset.get('data_root') or '') / dataset.get('ann_file', '')
     try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        content = read_json(path)
+    except UserError:
         return  # said by others
     annotations = content.get('annotations') if isinstance(content, dict) else None
-    for annotation in annotations or ():
-        values = annotation.get('keypoints')
-        if values is not None and len(values) != 3 * count:
+    for annotation in annotations if isinstance(annotations, list) else ():
+        values = annotation.get('keypoints') if isinstance(annotation, dict) else None
+        fault = count_fault(values, count) if isinstance(values, list) else None
+        if fault:
             raise UserError(
-                f'annotation file {path}: annotation {annotation.get("id")} has '
-                f'{len(values)} values of keypoints, and {where} declares {count} '
-                f'keypoints, which take {3 * count}'
+                f'annotation file {path}: annotation {annotation.get("id")} {fault} '
+                f'({split}_dataloader.dataset.metainfo)'
             )

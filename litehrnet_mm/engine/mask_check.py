@@ -51,7 +51,7 @@ def check_masks(cfg: Config, splits: Sequence[str]) -> dict[str, Labels]:
     """
     labels: dict[str, Labels] = {}
     for split in splits if is_segmentation(cfg) else ():
-        labels[split] = _labels(cfg, split)
+        labels[split] = labels_of(cfg, split)
         loader = cfg.get(f'{split}_dataloader') or {}
         for dataset in data_sets(loader.get('dataset')):
             load = find_loading(dataset.get('pipeline'))
@@ -77,7 +77,8 @@ def watch_masks(runner: Runner, labels: Mapping[str, Labels]) -> None:
             setattr(runner, name, with_checked_loading(getattr(runner, name), wanted))
 
 
-def _labels(cfg: Config, split: str) -> Labels:
+def labels_of(cfg: Config, split: str) -> Labels:
+    """The values that masks of a split may have, by network and metrics."""
     model = cfg.model.get('module', cfg.model)  # within test-time augmentation
     heads = model.get('decode_head', {})
     head = heads[-1] if isinstance(heads, (list, tuple)) else heads
@@ -89,8 +90,12 @@ def _labels(cfg: Config, split: str) -> Labels:
     return Labels(head.get('num_classes', 256), ignored)
 
 
-def _frames(dataset: Mapping[str, Any]) -> list[dict]:
-    """What MMSegmentation knows of each image of a data set."""
+def build_dataset(dataset: Mapping[str, Any]) -> Any:
+    """Build a data set of MMSegmentation that reads nothing but lists its images.
+
+    Raises:
+        UserError: If it has not a colour for each class.
+    """
     info = dataset.get('metainfo') or {}
     classes, palette = info.get('classes'), info.get('palette')
     if classes and palette and len(classes) != len(palette):
@@ -98,41 +103,59 @@ def _frames(dataset: Mapping[str, Any]) -> list[dict]:
             f'metainfo of the data set has {len(classes)} classes and {len(palette)} '
             'colours (palette): give a colour for each class'
         )
-    built = DATASETS.build(dict(dataset, pipeline=[], serialize_data=False))
+    return DATASETS.build(dict(dataset, pipeline=[], serialize_data=False))
+
+
+def frames_of(built: Any) -> list[dict]:
+    """What MMSegmentation knows of each image of a data set.
+
+    Raises:
+        UserError: If there are none.
+    """
     if not len(built):
         folder = built.data_prefix.get('img_path', built.data_root)
         suffix = getattr(built, 'img_suffix', '')
         raise UserError(
             f'no images *{suffix} in {folder} (img_suffix of the data set says how '
-            'their names end)'
+            'their names end)',
+            'empty',
         )
-    frames = [built.get_data_info(index) for index in range(len(built))]
-    if not built.ann_file and dataset.get('indices') is None and is_main_process():
-        _warn_of_lone_masks(built, frames)
-    return frames
+    return [built.get_data_info(index) for index in range(len(built))]
 
 
-def _warn_of_lone_masks(built: Any, frames: list[dict]) -> None:
-    """MMSegmentation lists images, and knows nothing of masks that have none."""
+def lone_masks(built: Any, frames: list[dict]) -> list[Path]:
+    """Masks that have no image, of which MMSegmentation, listing images, knows nothing.
+
+    Where the data set is a list, or a part of the images, there are none to speak of.
+    """
+    if built.ann_file or built._indices is not None:
+        return []
     folder = Path(built.data_prefix.get('seg_map_path') or '.')
     used = {Path(frame['seg_map_path']) for frame in frames}
-    lone = sorted(set(folder.rglob(f'*{built.seg_map_suffix}')) - used)
-    if lone:
+    return sorted(set(folder.rglob(f'*{built.seg_map_suffix}')) - used)
+
+
+def _frames(dataset: Mapping[str, Any]) -> list[dict]:
+    built = build_dataset(dataset)
+    frames = frames_of(built)
+    lone = lone_masks(built, frames)
+    if lone and is_main_process():
         print_log(
             f'{len(lone)} masks have no image *{built.img_suffix} and are not used, '
             f'the first is {lone[0]}',
             'current',
             logging.WARNING,
         )
+    return frames
 
 
 def _check_frames(frames: list[dict], checked: CheckedLoading, split: str) -> None:
     """Check files and sizes of all frames, and values of as many as may be read."""
     lacking = [x for x in frames if not Path(x['seg_map_path']).is_file()]
     if lacking:
-        first = not_found_fault(lacking[0]['seg_map_path'], lacking[0]['img_path'])
         more = f' (and {len(lacking) - 1} more)' if len(lacking) > 1 else ''
-        raise UserError(first + more)
+        first = lacking[0]
+        raise not_found_fault(first['seg_map_path'], first['img_path'], more)
     pixels = 0
     for frame in frames:
         frame['ori_shape'] = check_headers(frame)

@@ -30,13 +30,11 @@ def check_headers(frame: dict) -> tuple[int, int]:
         _read_header(frame['seg_map_path'], 'mask'),
     )
     if mode in COLOUR_MODES:
-        raise UserError(colour_fault(frame['seg_map_path']))
+        raise colour_fault(frame['seg_map_path'])
     if mode.startswith('I'):
         _check_deep(frame['seg_map_path'])
     if size != mask_size:
-        raise UserError(
-            size_fault(frame['seg_map_path'], mask_size, frame['img_path'], size)
-        )
+        raise size_fault(frame['seg_map_path'], mask_size, frame['img_path'], size)
     return size
 
 
@@ -50,12 +48,12 @@ def _read_header(path: str, kind: str) -> tuple[tuple[int, int], str]:
             width, height = image.size[::-1] if turned else image.size
             return (height, width), image.mode
     except UnidentifiedImageError as error:
-        raise UserError(f'{kind} cannot be read: {path} (no image format)') from error
+        raise unreadable_fault(kind, path, 'no image format') from error
     except FileNotFoundError as error:
         raise UserError(f'{kind} not found: {path}') from error
     except OSError as error:
         why = error.strerror or one_line(error)
-        raise UserError(f'{kind} cannot be read: {path} ({why})') from error
+        raise unreadable_fault(kind, path, why) from error
 
 
 def _check_deep(path: str) -> None:
@@ -65,31 +63,40 @@ def _check_deep(path: str) -> None:
     if highest > 255:
         raise UserError(
             f'mask {path} has the value {highest}, and MMSegmentation reads 8 bits: '
-            'up to 255'
+            'up to 255',
+            'mask-depth',
         )
 
 
-def not_found_fault(mask: str, image: str) -> str:
+def unreadable_fault(kind: str, path: str, why: str) -> UserError:
+    """That an image or a mask, as ``kind`` says, cannot be read."""
+    return UserError(f'{kind} cannot be read: {path} ({why})', f'{kind}-unreadable')
+
+
+def not_found_fault(mask: str, image: str, more: str = '') -> UserError:
     """That there is no mask of an image, and what makes it if that is known."""
     hint = ''
     if mask.endswith('_gtFine_labelTrainIds.png'):
         hint = '; tools/prepare_cityscapes.py makes it'
-    return f'mask not found: {mask}, of the image {image}{hint}'
+    text = f'mask not found: {mask}, of the image {image}{hint}{more}'
+    return UserError(text, 'mask-missing')
 
 
-def colour_fault(mask: str) -> str:
+def colour_fault(mask: str) -> UserError:
     """That a mask is a picture in colours."""
-    return (
+    return UserError(
         f'mask {mask} is a colour picture; a mask has one channel, with the number of '
-        'the class in each pixel'
+        'the class in each pixel',
+        'mask-colour',
     )
 
 
 def size_fault(
     mask: str, size: Sequence[int], image: str, wanted: Sequence[int]
-) -> str:
+) -> UserError:
     """That a mask has another size (height, width) than its image."""
-    return (
+    return UserError(
         f'mask {mask} is {size[1]}x{size[0]} pixels, but its image {image} '
-        f'{wanted[1]}x{wanted[0]} (width x height)'
+        f'{wanted[1]}x{wanted[0]} (width x height)',
+        'mask-size',
     )

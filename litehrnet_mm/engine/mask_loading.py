@@ -9,7 +9,12 @@ import numpy as np
 from mmengine.registry import TRANSFORMS
 
 from litehrnet_mm.cli import UserError, one_line
-from litehrnet_mm.engine.mask_files import colour_fault, not_found_fault, size_fault
+from litehrnet_mm.engine.mask_files import (
+    colour_fault,
+    not_found_fault,
+    size_fault,
+    unreadable_fault,
+)
 
 
 @dataclass(frozen=True)
@@ -24,12 +29,15 @@ class Labels:
     classes: int
     ignored: int
 
+    def wrong(self, mask: np.ndarray) -> np.ndarray:
+        """Where a mask has a value that it may not have: boolean, ``(H, W)``."""
+        return (mask >= self.classes) & (mask != self.ignored)
+
     def fault(self, mask: np.ndarray) -> str | None:
         """What is wrong with the values of a mask, if anything is."""
-        wrong = (mask >= self.classes) & (mask != self.ignored)
-        if not wrong.any():
+        values = [str(value) for value in np.unique(mask[self.wrong(mask)])]
+        if not values:
             return None
-        values = [str(value) for value in np.unique(mask[wrong])]
         more = f' and {len(values) - 5} more' if len(values) > 5 else ''
         return (
             f'has the value {", ".join(values[:5])}{more}: no class (0 to '
@@ -55,23 +63,30 @@ class CheckedLoading:
         Raises:
             UserError: If the mask cannot be read, or does not fit.
         """
+        results = self.read(results)
+        fault = self.labels.fault(results['gt_seg_map'])
+        if fault:
+            raise UserError(f'mask {results["seg_map_path"]} {fault}', 'mask-values')
+        return results
+
+    def read(self, results: dict) -> dict:
+        """Load, and check the size, whatever the values.
+
+        Raises:
+            UserError: If the mask cannot be read, or its size does not fit.
+        """
         path = results['seg_map_path']
         try:
             results = self.load(results)
         except FileNotFoundError as error:
-            raise UserError(not_found_fault(path, results['img_path'])) from error
+            raise not_found_fault(path, results['img_path']) from error
         except Exception as error:  # decoders have their own
-            raise UserError(
-                f'mask cannot be read: {path} ({one_line(error)})'
-            ) from error
+            raise unreadable_fault('mask', path, one_line(error)) from error
         mask, size = results['gt_seg_map'], tuple(results['ori_shape'][:2])
         if mask.ndim != 2:
-            raise UserError(colour_fault(path))
+            raise colour_fault(path)
         if mask.shape != size:
-            raise UserError(size_fault(path, mask.shape, results['img_path'], size))
-        fault = self.labels.fault(mask)
-        if fault:
-            raise UserError(f'mask {path} {fault}')
+            raise size_fault(path, mask.shape, results['img_path'], size)
         return results
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from urllib.error import URLError
 
 from mmengine.config import Config
 
+from litehrnet_mm.checking.coco_file import read_coco
 from litehrnet_mm.checkpoints.files import is_local
 from litehrnet_mm.cli import UserError
 
@@ -178,21 +178,17 @@ def _describe_data_error(cfg: Config, error: Exception) -> str | None:
         if key == 'ann_file' and path.suffix == '.json' and path.is_file():
             fault = _annotation_fault(path)
             if fault:
-                return f'annotation file {path} {fault}'
+                return fault
     return None
 
 
 def _annotation_fault(path: Path) -> str | None:
     """What keeps a COCO annotation file from being used, if anything does."""
     try:
-        content = json.loads(path.read_bytes())
-    except ValueError as error:
-        return f'is not valid JSON: {error}'
-    # The image_info files of test sets have no annotations, and need none.
-    needed = ('images', 'categories')
-    if not path.name.startswith('image_info'):
-        needed += ('annotations',)
-    for key in needed:
-        if not isinstance(content, dict) or not content.get(key):
-            return f"is not in COCO's format: it has no '{key}'"
+        content = read_coco(path)
+    except UserError as error:
+        return str(error)
+    for key in ('images', 'categories', 'annotations'):
+        if key in content and not content[key]:
+            return f"annotation file {path}: its '{key}' is empty"
     return None

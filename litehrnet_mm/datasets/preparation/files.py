@@ -199,7 +199,11 @@ def _has_length(path: Path, length: int) -> bool:
 
 
 def in_processes(
-    work: Callable[[T], R], items: Sequence[T], jobs: int, progress: bool = False
+    work: Callable[[T], R],
+    items: Sequence[T],
+    jobs: int,
+    progress: bool = False,
+    title: str | None = None,
 ) -> Iterator[R]:
     """Yield ``work(item)`` of each item, in order, from several processes.
 
@@ -208,7 +212,8 @@ def in_processes(
         items: What it is called with.
         jobs: At most this many processes; with few items fewer.
         progress: Show a progress bar.
+        title: Before the bar.
     """
     jobs = max(1, min(jobs, -(-len(items) // SHARE)))
     with mapper(jobs) as run:
-        yield from progress_bar(run(work, items), len(items), progress)
+        yield from progress_bar(run(work, items), len(items), progress, title)

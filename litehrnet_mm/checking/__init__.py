@@ -1,0 +1,1 @@
+"""Faults of data sets, found before training: for ``tools/check_dataset.py``."""

@@ -1,0 +1,74 @@
+"""COCO's annotation files, and values in them, which may be anything."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from litehrnet_mm.cli import UserError
+
+LARGEST = 1e9
+"""Of coordinates and areas; what is beyond, or is no number at all, is a mistake."""
+
+
+def read_json(path: Path) -> Any:
+    """Read an annotation file.
+
+    Raises:
+        UserError: If it cannot be read, or is no JSON.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except OSError as error:
+        raise UserError(
+            f'annotation file {path} cannot be read: {error.strerror}'
+        ) from error
+    except RecursionError as error:
+        raise UserError(f'annotation file {path} is nested too deep') from error
+    except ValueError as error:
+        raise UserError(f'annotation file {path} is not valid JSON: {error}') from error
+
+
+def read_coco(path: Path) -> dict[str, Any]:
+    """Read an annotation file that has the lists of COCO's format.
+
+    Raises:
+        UserError: If it cannot be read, or a list is not there or something else.
+    """
+    content = read_json(path)
+    needed = ('images', 'categories')
+    # The image_info files of test sets have no annotations, and need none.
+    if not path.name.startswith('image_info'):
+        needed += ('annotations',)
+    wrong = f"annotation file {path} is not in COCO's format: "
+    if not isinstance(content, dict):
+        raise UserError(
+            f'{wrong}it is a {type(content).__name__} where an object is expected, '
+            f'with {", ".join(needed)}'
+        )
+    for key in needed:
+        if key not in content:
+            raise UserError(f"{wrong}it has no '{key}'")
+    for key in ('images', 'categories', 'annotations'):
+        if not isinstance(content.get(key, []), list):
+            found = type(content[key]).__name__
+            raise UserError(f"{wrong}its '{key}' is no list ({found})")
+    return content
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number of a sensible size."""
+    is_one = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_one and abs(value) <= LARGEST  # NaN is not
+
+
+def is_id(value: Any) -> bool:
+    """Whether a value is a whole number, as MMPose and COCO's API need it."""
+    is_one = isinstance(value, int) and not isinstance(value, bool)
+    return is_one and 0 <= value < 2**63
+
+
+def are_numbers(value: Any) -> bool:
+    """Whether a value is a list of numbers."""
+    return isinstance(value, list) and all(map(is_number, value))
