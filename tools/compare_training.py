@@ -14,13 +14,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.config import Config
+from mmengine.model import revert_sync_batchnorm
 
-from litehrnet_mm.analysis.complexity_config import measure_config
+from litehrnet_mm.analysis.complexity_config import input_size, measure_config
 from litehrnet_mm.analysis.tables import amount, markdown_table, text_table
-from litehrnet_mm.cli import UserError, make_folder, positive, run_tool
+from litehrnet_mm.cli import UserError, make_folder, one_line, positive, run_tool
+from litehrnet_mm.engine.building import build_model
 from litehrnet_mm.engine.config_file import load_config
-from litehrnet_mm.engine.options import add_cfg_options
+from litehrnet_mm.engine.options import add_cfg_options, is_segmentation
+from litehrnet_mm.engine.preflight import check_data
 from litehrnet_mm.workflow import Workflow
 
 
@@ -74,6 +78,29 @@ def configure(path: str, args: argparse.Namespace) -> Config:
         _find_crop(cfg, path).crop_size = size
         cfg.model.data_preprocessor.size = size
     return cfg
+
+
+def check(cfg: Config, path: str) -> None:
+    """Find out what is wrong before hours of training, not after.
+
+    Raises:
+        UserError: If it is no config of segmentation, its data are not there, or its
+            network cannot be built or does not train on such crops.
+    """
+    if not is_segmentation(cfg):
+        raise UserError(f'{path} is no segmentation config')
+    check_data(cfg, ('train', 'test'))
+    model = revert_sync_batchnorm(build_model(cfg, path)).train()
+    batch = cfg.train_dataloader.batch_size
+    height, width = cfg.model.data_preprocessor.get('size') or input_size(cfg, path)
+    try:
+        with torch.no_grad():
+            model(torch.zeros(batch, 3, height, width))
+    except (RuntimeError, ValueError) as error:
+        raise UserError(
+            f'{path} does not train on {batch} crops of {height}x{width} pixels: '
+            f'{one_line(error)}'
+        ) from error
 
 
 def _set_iterations(cfg: Config, path: str, iterations: int) -> None:
@@ -147,6 +174,8 @@ def main() -> None:
     """Train all, print the table and write it."""
     args = parse_args()
     cfgs = [configure(path, args) for path in args.configs]
+    for path, cfg in zip(args.configs, cfgs):
+        check(cfg, path)
     found = [
         train_and_evaluate(cfg, args.work_dir / Path(path).stem, f'{k} of {len(cfgs)}')
         for k, (path, cfg) in enumerate(zip(args.configs, cfgs), 1)

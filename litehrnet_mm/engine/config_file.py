@@ -28,7 +28,7 @@ def load_config(path: str, options: dict[str, Any]) -> Config:
         raise UserError(f'config {path} cannot be read: {one_line(error)}') from error
     for key in options:
         if not _has_key(cfg, key):
-            print(f'warning: {_describe_new(cfg, key)} in {path}', file=sys.stderr)
+            print(f'warning: {path}: {_describe_new(cfg, key)}', file=sys.stderr)
     try:
         cfg.merge_from_dict(options)
     except Exception as error:
@@ -47,7 +47,7 @@ def _describe_new(cfg: Config, key: str) -> str:
     known = _dotted_keys(cfg._cfg_dict)
     close = difflib.get_close_matches(key, known, n=1, cutoff=0.75)
     hint = f' (did you mean {close[0]}?)' if close else ''
-    return f'--cfg-options {key} is new: there is no such setting{hint}'
+    return f'--cfg-options {key} is new: the config has no such setting so far{hint}'
 
 
 def _dotted_keys(node: Any, prefix: str = '') -> list[str]:

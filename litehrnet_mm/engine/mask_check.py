@@ -117,7 +117,7 @@ def frames_of(built: Any) -> list[dict]:
         suffix = getattr(built, 'img_suffix', '')
         raise UserError(
             f'no images *{suffix} in {folder} (img_suffix of the data set says how '
-            'their names end)',
+            'their names end; for configs/seg/custom set IMAGE_SUFFIX)',
             'empty',
         )
     return [built.get_data_info(index) for index in range(len(built))]

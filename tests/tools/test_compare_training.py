@@ -52,3 +52,19 @@ def test_what_a_config_does_not_have_cannot_be_set(call_tool, tmp_path):
     done = call_tool('compare_training.py', CONFIGS[0], CONFIGS[0], *work)
     assert_one_line(done, 'two configs are called', NAMES[0])
     assert not any(tmp_path.iterdir())
+
+
+def test_all_are_looked_at_before_the_first_is_trained(
+    seg_data, call_tool, tmp_path, monkeypatch
+):
+    pose = 'configs/pose/synthetic/td-hm_litehrnet-18_1xb32-6e_synthetic-128x96.py'
+    work = ('--work-dir', tmp_path)
+    done = call_tool('compare_training.py', CONFIGS[0], pose, *work)
+    assert_one_line(done, pose, 'is no segmentation config')
+    small = ('--batch-size', 1, '--crop', 32, 32, *work)
+    done = call_tool('compare_training.py', *CONFIGS, *small)
+    assert_one_line(done, 'does not train on 1 crops of 32x32 pixels', 'more than 1')
+    monkeypatch.setenv('CAMVID_ROOT', str(tmp_path / 'none'))
+    done = call_tool('compare_training.py', *CONFIGS, *work)
+    assert_one_line(done, 'not found', 'CAMVID_ROOT')
+    assert not any(tmp_path.iterdir())

@@ -183,7 +183,7 @@ def test_an_option_that_the_config_does_not_know_is_said(
     done = call_tool(
         'test.py', CONFIG, tmp_path / 'absent.pth', '--cfg-options', option
     )
-    (line,) = [x for x in done.stderr.splitlines() if x.startswith('warning: --cfg')]
+    (line,) = [x for x in done.stderr.splitlines() if x.startswith('warning: ')]
     assert f'{option.split("=")[0]} is new' in line
     assert suggestion in line
 
