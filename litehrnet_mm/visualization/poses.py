@@ -14,8 +14,13 @@ Colour = tuple[int, int, int]
 LEFT, RIGHT, MIDDLE = (60, 200, 60), (50, 120, 255), (255, 190, 70)
 """Colours, BGR: green for the body's left, orange for its right, blue between."""
 
+WHITE = (255, 255, 255)
+
 MIN_SCORE, SURE_SCORE = 0.3, 0.5
 """Predicted keypoints below the first are not drawn, below the second as unsure."""
+
+# OpenCV takes sixteenths of a pixel as whole numbers with a shift of 4.
+SMOOTH = (cv2.LINE_AA, 4)
 
 
 @dataclass(frozen=True)
@@ -87,10 +92,11 @@ def as_annotation(
 
     Returns:
         What :func:`draw_people` takes: v is 0 for a keypoint below ``MIN_SCORE``, 1
-        below ``SURE_SCORE``, 2 for the others.
+        below ``SURE_SCORE``, 2 for the others; ``confidence`` are the scores.
     """
     levels = np.digitize(scores, (MIN_SCORE, SURE_SCORE))
     person: dict[str, Any] = dict(keypoints=np.column_stack([keypoints, levels]))
+    person['confidence'] = np.asarray(scores, dtype=float)
     if bbox is not None:
         person['bbox'] = [float(value) for value in bbox]
     return person
@@ -120,7 +126,8 @@ def draw_people(
     Args:
         image: BGR uint8, shape (H, W, 3); it is not changed.
         people: COCO annotations: ``keypoints`` (K times x, y, v) and, if a box is to
-            be drawn, ``bbox`` (x, y, width, height), in pixels.
+            be drawn, ``bbox`` (x, y, width, height), in pixels; of a prediction
+            ``confidence``, of each keypoint.
         style: Links and colours.
         thickness: Of the lines, in pixels. If not given, it follows each person's
             size.
@@ -128,7 +135,8 @@ def draw_people(
     Returns:
         A copy with a box around each person, lines between the labelled keypoints, a
         filled dot on each visible one (v = 2) and a ring on each that is hidden or
-        unsure (v = 1), where thick lines become thinner.
+        unsure (v = 1), where thick lines become thinner. A predicted one is a white
+        ring with a dot in it, whose radius is the confidence.
     """
     canvas = image.copy()
     for person in people:
@@ -136,7 +144,9 @@ def draw_people(
         if 'bbox' in person:
             _draw_box(canvas, person['bbox'])
         width = thickness or line_width(person)
-        _draw_skeleton(canvas, points[:, :2], points[:, 2], style, width)
+        _draw_links(canvas, points[:, :2], points[:, 2], style, width)
+        filled = np.clip(person.get('confidence', points[:, 2] == 2), 0, 1)
+        _draw_keypoints(canvas, points, filled, style, width)
     return canvas
 
 
@@ -145,7 +155,7 @@ def _draw_box(canvas: np.ndarray, bbox: Sequence[float]) -> None:
     x, y, w, h = (round(value) for value in bbox)
     most = np.array(canvas.shape[1::-1]) - 1
     corners = np.clip([(x, y), (x + w - 1, y + h - 1)], 0, most).tolist()
-    cv2.rectangle(canvas, *corners, (255, 255, 255), 1)
+    cv2.rectangle(canvas, *corners, WHITE, 1)
 
 
 def line_width(person: dict) -> int:
@@ -159,29 +169,45 @@ def line_width(person: dict) -> int:
     return int(np.clip(round(size / 130), 1, 4))
 
 
-def _draw_skeleton(
+def _fixed(points: np.ndarray) -> list[tuple[int, int]]:
+    return [tuple(p) for p in np.round(points * 16).astype(int).tolist()]
+
+
+def _draw_links(
     canvas: np.ndarray,
     points: np.ndarray,
     visible: np.ndarray,
     style: PoseStyle,
     thickness: int,
 ) -> None:
-    # OpenCV takes sixteenths of a pixel as whole numbers with a shift of 4.
-    fixed = [tuple(p) for p in np.round(points * 16).astype(int).tolist()]
-    smooth = (cv2.LINE_AA, 4)
+    fixed = _fixed(points)
     for (a, b), colour in zip(style.links, style.link_colours):
         if visible[a] and visible[b]:
             sure = visible[a] == visible[b] == 2
             width = thickness if sure else (thickness + 1) // 2
             width = min(width, _finest(np.hypot(*(points[a] - points[b]))))
-            cv2.line(canvas, fixed[a], fixed[b], colour, width, *smooth)
-    room = _room(points, visible)
-    for point, v, colour, space in zip(fixed, visible, style.keypoint_colours, room):
+            cv2.line(canvas, fixed[a], fixed[b], colour, width, *SMOOTH)
+
+
+def _draw_keypoints(
+    canvas: np.ndarray,
+    keypoints: np.ndarray,
+    filled: np.ndarray,
+    style: PoseStyle,
+    thickness: int,
+) -> None:
+    """Draw dots and rings; ``filled`` is a dot's radius, as a part of the ring's."""
+    points, visible = keypoints[:, :2], keypoints[:, 2]
+    spaces = _room(points, visible)
+    drawn = zip(_fixed(points), visible, filled, style.keypoint_colours, spaces)
+    for point, v, part, colour, space in drawn:
         size = min(thickness, _finest(space))
-        if v == 2:
-            cv2.circle(canvas, point, 30 * size, colour, -1, *smooth)
-        elif v == 1:
-            cv2.circle(canvas, point, 34 * size, colour, (size + 1) // 2, *smooth)
+        if v and 0 < part < 1:  # what a dot does not fill shows against the lines
+            cv2.circle(canvas, point, 34 * size, WHITE, -1, *SMOOTH)
+        if v and part:
+            cv2.circle(canvas, point, round(30 * size * part), colour, -1, *SMOOTH)
+        if v and part < 1:
+            cv2.circle(canvas, point, 34 * size, colour, (size + 1) // 2, *SMOOTH)
 
 
 def _room(points: np.ndarray, visible: np.ndarray) -> np.ndarray:

@@ -70,6 +70,20 @@ def test_keypoints_by_confidence():
     assert 'bbox' not in as_annotation(points, scores)
 
 
+def test_a_dot_fills_its_ring_as_far_as_the_network_is_sure():
+    style = PoseStyle(((0, 0, 200),) * 3, (), ())
+    coloured, white = [], []
+    for score in (0.4, 0.7, 1.0):
+        points = np.array([[100.0, 100], [300, 100], [200, 300]])
+        found = as_annotation(points, np.array([0, 0, score]))
+        patch = draw_people(black(), [found], style, thickness=4)[280:320, 180:220]
+        assert patch[20, 20].tolist() == [0, 0, 200]
+        coloured.append(np.count_nonzero((patch == [0, 0, 200]).all(axis=2)))
+        white.append(np.count_nonzero((patch > 250).all(axis=2)))
+    assert coloured[0] < coloured[1] < coloured[2]
+    assert white[0] > white[1] > white[2] == 0
+
+
 @pytest.mark.parametrize(('side', 'width'), [(20, 1), (100, 1), (200, 2), (2000, 4)])
 def test_lines_follow_the_size_of_a_person(side, width):
     assert line_width(dict(keypoints=[0, 0, 2], bbox=[0, 0, side, side])) == width
