@@ -51,7 +51,7 @@ def check_masks(cfg: Config, splits: Sequence[str]) -> dict[str, Labels]:
     """
     labels: dict[str, Labels] = {}
     for split in splits if is_segmentation(cfg) else ():
-        labels[split] = _labels(cfg, split)
+        labels[split] = expected_labels(cfg, split)
         loader = cfg.get(f'{split}_dataloader') or {}
         for dataset in data_sets(loader.get('dataset')):
             load = find_loading(dataset.get('pipeline'))
@@ -77,7 +77,8 @@ def watch_masks(runner: Runner, labels: Mapping[str, Labels]) -> None:
             setattr(runner, name, with_checked_loading(getattr(runner, name), wanted))
 
 
-def _labels(cfg: Config, split: str) -> Labels:
+def expected_labels(cfg: Config, split: str) -> Labels:
+    """The values that the masks of a split may have, by the config."""
     model = cfg.model.get('module', cfg.model)  # within test-time augmentation
     heads = model.get('decode_head', {})
     head = heads[-1] if isinstance(heads, (list, tuple)) else heads

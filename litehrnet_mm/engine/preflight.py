@@ -36,19 +36,24 @@ FORMAT_ERRORS += (ValueError,)
 NO_SUCH_FILE = re.compile(r"No such file or directory: '([^']*)'")
 
 
-def check_data(cfg: Config, splits: tuple[str, ...]) -> None:
+def check_data(
+    cfg: Config,
+    splits: tuple[str, ...],
+    parts: tuple[str, ...] = ('dataloader', 'evaluator'),
+) -> None:
     """Check that annotation files and image folders of a run exist.
 
     Args:
         cfg: The whole config.
         splits: Which of ``'train'``, ``'val'``, ``'test'`` will run.
+        parts: What of them is used.
 
     Raises:
         UserError: For the first file or folder that is missing.
     """
     roots = _roots(cfg)
     for split in splits:
-        for part in (f'{split}_dataloader', f'{split}_evaluator'):
+        for part in (f'{split}_{name}' for name in parts):
             if cfg.get(part) is not None:
                 for where, key, path in named_paths(cfg[part], part):
                     _check_path(where, key, path, roots)
