@@ -18,8 +18,8 @@ from mmengine.structures import InstanceData
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.engine.drawing import DrawPosesHook
 from litehrnet_mm.engine.hooks import SaveMetricsHook
-from litehrnet_mm.visualization.comparison import GAP, MIN_HEIGHT
-from litehrnet_mm.visualization.pictures import CAPTION_HEIGHT
+from litehrnet_mm.visualization.comparison import MIN_HEIGHT
+from litehrnet_mm.visualization.pictures import CAPTION_HEIGHT, GAP
 
 WHITE = 255  # of boxes
 
