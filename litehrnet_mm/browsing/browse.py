@@ -73,6 +73,7 @@ def browse(cfg: Config, path: str, wanted: Wanted) -> str:
         indices = choose(length, wanted.number, wanted.shuffle, wanted.seed)
         sheets = None
         if wanted.out:
+            make_folder(wanted.out)
             make_folder(wanted.out / PICTURES)
             several = len(indices) > SHEET_SAMPLES
             sheets = ContactSheets(wanted.out, views, wanted.columns, several)

@@ -46,7 +46,7 @@ class PoseViews:
         image, scale = fit_into(read_image(path), size)
         people = scale_people(_annotations(sample.info), scale)
         drawn = draw_people(image, people, self.style)
-        caption = f'{Path(path).name}, id {sample.info.get("id")}'
+        caption = f'{Path(path).name}, {_whose(sample.info)}'
         return [View(add_caption(drawn, caption), _levels(people))]
 
     def transformed(self, sample: Sample, size: tuple[int, int]) -> list[View]:
@@ -64,8 +64,10 @@ class PoseViews:
         encoder = _encoder(sample.transforms)
         targets = draw_targets(crop, scale, sample.data, encoder, colours)
         if targets is not None:
-            _add_dots(targets, people)
+            _add_dots(targets[: crop.shape[0], : crop.shape[1]], people)
             weights = sample.data.gt_instance_labels.keypoint_weights
+            if weights.ndim == 3:  # a set for each of several encoders
+                weights = weights[-1]
             count = f'{int((weights > 0).sum())} of {weights.numel()}'
             views.append(View(add_caption(targets, f'targets: {count}'), {PLACE}))
         return views
@@ -87,12 +89,25 @@ def _make_key() -> list[tuple[str, np.ndarray]]:
 
 def _levels(people: Sequence[dict]) -> set[int]:
     """Which of hidden (0) and visible (1) keypoints there are."""
-    return {int(x) - 1 for one in people for x in np.array(one['keypoints'])[:, 2] if x}
+    values = [np.reshape(one['keypoints'], (-1, 3))[:, 2] for one in people]
+    return {int(v) - 1 for v in np.unique(values).clip(0, 2) if v}
+
+
+def _whose(info: Mapping[str, Any]) -> str:
+    """What a caption says of a sample beside its image."""
+    if _is_detected(info['keypoints']).all() and 'bbox_score' in info:
+        return f'detected at {float(np.ravel(info["bbox_score"])[0]):.2f}'
+    return f'id {info.get("id")}'
+
+
+def _is_detected(points: np.ndarray) -> np.ndarray:
+    """Which persons (N,) are a detector's: MMPose puts all keypoints to the corner."""
+    return ~points.any(axis=(1, 2))
 
 
 def _annotations(info: Mapping[str, Any]) -> list[dict]:
     """The persons of a sample, in the pixels of its image."""
-    points, visible = info['keypoints'], _visible(info['keypoints_visible'])
+    points, visible = info['keypoints'], _labelled(info)
     raw = info.get('raw_ann_info')
     people = to_annotations(points, visible, info['bbox'], raw)
     # An annotation is of other keypoints where they were converted.
@@ -102,9 +117,12 @@ def _annotations(info: Mapping[str, Any]) -> list[dict]:
     return to_annotations(points, visible, info['bbox'], None)
 
 
-def _visible(values: np.ndarray) -> np.ndarray:
-    """Visibility of shape (N, K); some transforms keep weights beside it."""
-    return values[..., 0] if values.ndim == 3 else values
+def _labelled(person: Any) -> np.ndarray:
+    """Which keypoints (N, K) of persons, of a data set or packed, are labelled."""
+    values, points = person['keypoints_visible'], person['keypoints']
+    if values.ndim == 3:  # some transforms keep weights beside it
+        values = values[..., 0]
+    return (values > 0) & ~_is_detected(points)[:, None]
 
 
 def transformed_people(sample: Sample) -> list[dict]:
@@ -117,7 +135,7 @@ def transformed_people(sample: Sample) -> list[dict]:
     if 'keypoints' not in found:
         return []
     points = found.get('transformed_keypoints', found.keypoints)
-    levels = 2 * (_visible(found.keypoints_visible) > 0)
+    levels = 2 * _labelled(found)
     before = np.array(
         [
             np.reshape(person['keypoints'], (-1, 3))[:, 2]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,9 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.engine.config_file import data_sets
 from litehrnet_mm.engine.keypoint_check import check_keypoints
-from litehrnet_mm.engine.mask_check import expected_labels
+from litehrnet_mm.engine.mask_check import check_has_images, expected_labels
 from litehrnet_mm.engine.mask_loading import with_checked_loading
 from litehrnet_mm.engine.options import is_pose, is_segmentation
 from litehrnet_mm.engine.preflight import check_data
@@ -99,14 +100,28 @@ def open_split(cfg: Config, path: str, split: str) -> Any:
             settings = with_checked_loading(settings, expected_labels(cfg, split))
         else:
             check_keypoints(cfg, (split,))
-        dataset = DATASETS.build(settings)
+        dataset = DATASETS.build(_plain(settings))
+    if hasattr(dataset, 'img_suffix'):
+        check_has_images(dataset)
     if not len(dataset):
         raise UserError(
-            f'{split}_dataloader.dataset of config {path} is empty: no image, or none '
-            'with annotations that can be used'
+            f'{split}_dataloader.dataset of config {path} is empty: no image has '
+            'annotations that can be used'
         )
     _follow(dataset)
     return dataset
+
+
+def _plain(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Settings of a data set that keeps its samples as they are.
+
+    MMEngine packs them for the workers of a data loader, and fails if there are none.
+    """
+    settings = copy.deepcopy(settings)
+    for dataset in data_sets(settings):
+        if not {'dataset', 'datasets'} & set(dataset):
+            dataset['serialize_data'] = False
+    return settings
 
 
 def _follow(dataset: Any) -> None:
@@ -155,6 +170,11 @@ def read_samples(dataset: Any, indices: Sequence[int], seed: int) -> Iterator[Sa
     for index in indices:
         set_random_seed((seed + index) % 2**32)
         info, made, transforms = dataset[index]
+        if 'inputs' not in made:
+            raise UserError(
+                'the pipeline does not end with PackPoseInputs or PackSegInputs, so '
+                'that a network would get nothing'
+            )
         image = to_picture(made['inputs'])
         yield Sample(index, info, image, made['data_samples'], transforms)
 

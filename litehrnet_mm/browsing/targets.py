@@ -84,7 +84,7 @@ def _add_heatmaps(
     shape = canvas.shape[1::-1]
     strongest = np.zeros(canvas.shape[:2], np.float32)
     paint = np.zeros(canvas.shape, np.float32)
-    highest = max(1.0, float(heatmaps.max()))
+    highest = max(float(heatmaps.max()), 1e-9)  # some codecs' sum is 1, or peak 255
     for heatmap, colour in zip(heatmaps.astype(np.float32), colours):
         enlarged = cv2.warpAffine(heatmap / highest, place, shape)
         above = enlarged > strongest
@@ -117,23 +117,42 @@ def _with_vectors(
     colours: Sequence[Colour],
 ) -> np.ndarray:
     """A canvas with SimCC's vectors: those of x below, those of y on the right."""
-    weights = labels.keypoint_weights.numpy()[0]
     strips = []
+    weights = labels.keypoint_weights.numpy()[0]
+    ratio = encoder.simcc_split_ratio
     for key, length in zip(('x', 'y'), canvas.shape[1::-1]):
         vectors = labels.get(f'keypoint_{key}_labels').numpy()[0]
-        strip = np.full((STRIP, length, 3), INK, np.uint8)
-        ratio = encoder.simcc_split_ratio
         if vectors.ndim == 1:  # the number of the bin, without smoothing
             bins = round(length / scale * ratio)
             vectors = np.eye(bins, dtype=np.float32)[vectors.clip(0, bins - 1)]
-        highest = max(float(vectors.max()), 1e-9)
-        x = (np.arange(vectors.shape[1]) / ratio + 0.5) * scale - 0.5
-        for vector, weight, colour in zip(vectors, weights, colours):
-            if weight > 0:
-                y = STRIP - 4 - vector / highest * (STRIP - 10)
-                line = np.round(np.column_stack([x, y]) * 16).astype(np.int32)
-                cv2.polylines(strip, [line], False, colour, 1, *SMOOTH)
+        places = (np.arange(vectors.shape[1]) / ratio + 0.5) * scale - 0.5
+        strip = np.full((STRIP, length, 3), INK, np.uint8)
+        _add_curves(strip, places, vectors * (weights > 0)[:, None], colours)
         strips.append(strip)
     below = cv2.copyMakeBorder(strips[0], 0, 0, 0, STRIP, 0, value=PAPER)
     # In both, high values are on the crop's side.
     return np.vstack([np.hstack([canvas, cv2.transpose(strips[1])]), below])
+
+
+def _add_curves(
+    strip: np.ndarray,
+    places: np.ndarray,
+    vectors: np.ndarray,
+    colours: Sequence[Colour],
+) -> None:
+    """Draw a vector for each keypoint as a curve, where it is not next to nothing.
+
+    Args:
+        strip: To draw on.
+        places: Columns that the elements of a vector belong to, shape (L,).
+        vectors: Shape (K, L).
+        colours: One for each keypoint.
+    """
+    highest = max(float(vectors.max()), 1e-9)
+    for vector, colour in zip(vectors / highest, colours):
+        (high,) = np.nonzero(vector > 0.01)
+        if len(high):
+            part = slice(max(0, high[0] - 1), high[-1] + 2)
+            heights = STRIP - 6 - vector[part] * (STRIP - 12)
+            line = np.round(np.column_stack([places[part], heights]) * 16)
+            cv2.polylines(strip, [line.astype(np.int32)], False, colour, 1, *SMOOTH)

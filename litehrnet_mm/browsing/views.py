@@ -17,7 +17,7 @@ STAGES = ('original', 'transformed', 'both')
 LARGE, SMALL = (640, 480), (320, 256)
 """Width and height that each view fits into, of a single picture and on a sheet."""
 
-SHEET_WIDTH = 1600
+SHEET_WIDTH = 2000
 """Sheets have as many columns as fit into it if none are given, in pixels."""
 
 SHEET_SAMPLES = 48

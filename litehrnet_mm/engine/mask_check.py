@@ -100,17 +100,26 @@ def _frames(dataset: Mapping[str, Any]) -> list[dict]:
             'colours (palette): give a colour for each class'
         )
     built = DATASETS.build(dict(dataset, pipeline=[], serialize_data=False))
-    if not len(built):
-        folder = built.data_prefix.get('img_path', built.data_root)
-        suffix = getattr(built, 'img_suffix', '')
-        raise UserError(
-            f'no images *{suffix} in {folder} (img_suffix of the data set says how '
-            'their names end)'
-        )
+    check_has_images(built)
     frames = [built.get_data_info(index) for index in range(len(built))]
     if not built.ann_file and dataset.get('indices') is None and is_main_process():
         _warn_of_lone_masks(built, frames)
     return frames
+
+
+def check_has_images(dataset: Any) -> None:
+    """Refuse an empty data set of MMSegmentation.
+
+    Raises:
+        UserError: It is one.
+    """
+    if not len(dataset):
+        folder = dataset.data_prefix.get('img_path', dataset.data_root)
+        suffix = getattr(dataset, 'img_suffix', '')
+        raise UserError(
+            f'no images *{suffix} in {folder} (img_suffix of the data set says how '
+            'their names end)'
+        )
 
 
 def _warn_of_lone_masks(built: Any, frames: list[dict]) -> None:
