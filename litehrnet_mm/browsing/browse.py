@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,12 +10,13 @@ from mmengine.config import Config
 
 from litehrnet_mm.browsing.masks import MaskViews
 from litehrnet_mm.browsing.poses import PoseViews
-from litehrnet_mm.browsing.samples import choose, open_split, read_samples
+from litehrnet_mm.browsing.samples import Sample, choose, open_split, read_samples
 from litehrnet_mm.browsing.views import (
     LARGE,
     SHEET_SAMPLES,
     SMALL,
     ContactSheets,
+    Views,
     draw_sample,
     picture_name,
     with_key,
@@ -78,18 +80,9 @@ def browse(cfg: Config, path: str, wanted: Wanted) -> str:
             several = len(indices) > SHEET_SAMPLES
             sheets = ContactSheets(wanted.out, views, wanted.columns, several)
         samples = read_samples(dataset, indices, wanted.seed)
-        drawn = 0
+        samples = progress_bar(samples, len(indices), title='Drawing')
         try:
-            for sample in progress_bar(samples, len(indices), title='Drawing'):
-                large = draw_sample(views, sample, wanted.stage, LARGE)
-                picture = with_key(large, views)
-                drawn += 1
-                if sheets is not None:
-                    name = picture_name(sample, length)
-                    write_image(wanted.out / PICTURES / name, picture)
-                    sheets.add(draw_sample(views, sample, wanted.stage, SMALL))
-                if wanted.show and not show_picture(picture, wait=True):
-                    break
+            drawn = _draw(samples, length, views, wanted, sheets)
         finally:  # what was drawn is kept, whatever happens
             if sheets is not None:
                 sheets.write()
@@ -98,3 +91,24 @@ def browse(cfg: Config, path: str, wanted: Wanted) -> str:
         names = ', '.join(str(sheet) for sheet in sheets.paths)
         line += f'\nin {names}, and one by one in {wanted.out / PICTURES}'
     return line
+
+
+def _draw(
+    samples: Iterable[Sample],
+    length: int,
+    views: Views,
+    wanted: Wanted,
+    sheets: ContactSheets | None,
+) -> int:
+    """Draw samples of a data set of this length; how many, until a user has enough."""
+    drawn = 0
+    for sample in samples:
+        picture = with_key(draw_sample(views, sample, wanted.stage, LARGE), views)
+        drawn += 1
+        if sheets is not None:
+            name = picture_name(sample, length)
+            write_image(wanted.out / PICTURES / name, picture)
+            sheets.add(draw_sample(views, sample, wanted.stage, SMALL))
+        if wanted.show and not show_picture(picture, wait=True):
+            break
+    return drawn
