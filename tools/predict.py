@@ -11,8 +11,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import cv2
-
 from litehrnet_mm.cli import UserError, make_folder, progress_bar, run_tool
 from litehrnet_mm.engine.options import add_cfg_options
 from litehrnet_mm.prediction.boxes import FileBoxes, SameBoxes
@@ -31,8 +29,7 @@ from litehrnet_mm.prediction.results import (
     write_picture,
 )
 from litehrnet_mm.prediction.sources import Film, Source, open_sources
-
-WINDOW = 'litehrnet_mm: q ends'
+from litehrnet_mm.visualization.windows import show_picture
 
 
 def parse_args() -> argparse.Namespace:
@@ -137,7 +134,8 @@ def predict(
                 film.add(drawn)
             elif args.out:
                 write_picture(args.out / 'pictures', frame, drawn)
-            if args.show and not show(drawn, wait=not isinstance(source, Film)):
+            wait = not isinstance(source, Film)
+            if args.show and not show_picture(drawn, wait):
                 return False
     except KeyboardInterrupt:  # what was found so far is kept
         return False
@@ -145,22 +143,6 @@ def predict(
         if film is not None:
             film.close()
     return True
-
-
-def show(image, wait: bool) -> bool:
-    """Show an image in a window; whether to go on.
-
-    Raises:
-        UserError: If there is no screen.
-    """
-    try:
-        cv2.imshow(WINDOW, image)
-        return cv2.waitKey(0 if wait else 1) not in (ord('q'), 27)
-    except cv2.error as error:
-        raise UserError(
-            '--show needs a screen and OpenCV with windows (opencv-python, not '
-            'opencv-python-headless)'
-        ) from error
 
 
 def main() -> None:

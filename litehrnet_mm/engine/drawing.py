@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,11 @@ from litehrnet_mm.visualization import (
     compare_poses,
     read_image,
     write_image,
+)
+from litehrnet_mm.visualization.annotations import (
+    has_keypoints,
+    to_annotations,
+    to_xywh,
 )
 
 
@@ -182,7 +187,7 @@ def to_prediction(sample: BaseDataElement) -> Prediction:
         img_path=sample.img_path,
         truth=_sample_truth(sample),
         poses=[
-            as_annotation(points, score, None if box is None else _to_xywh(box))
+            as_annotation(points, score, None if box is None else to_xywh(box))
             for points, score, box in zip(keypoints, scores, corners)
         ],
         scores=[pose_score(*pair) for pair in zip(box_scores, scores)],
@@ -190,31 +195,12 @@ def to_prediction(sample: BaseDataElement) -> Prediction:
 
 
 def _sample_truth(sample: BaseDataElement) -> list[dict]:
-    """The persons that a data sample is about, with what is known of visibility."""
+    """The persons that a data sample is about."""
     boxes = sample.gt_instances
     if 'keypoints' not in boxes:
         return []
-    raw = sample.get('raw_ann_info') or []
-    raw = raw if isinstance(raw, list) else [raw]
-    count = boxes.keypoints.shape[1]
-    if len(raw) == len(boxes) and all(_has_keypoints(ann, count) for ann in raw):
-        return [dict(keypoints=ann['keypoints'], bbox=ann['bbox']) for ann in raw]
-    visible = 2 * (np.asarray(boxes.keypoints_visible) > 0)
-    return [
-        dict(keypoints=np.column_stack([points, v]), bbox=_to_xywh(box))
-        for points, v, box in zip(boxes.keypoints, visible, boxes.bboxes)
-    ]
-
-
-def _has_keypoints(annotation: Mapping[str, Any], count: int) -> bool:
-    """Whether a COCO annotation has some of the data set's keypoints."""
-    values = annotation.get('keypoints') or []
-    return 'bbox' in annotation and len(values) == 3 * count and any(values[2::3])
-
-
-def _to_xywh(corners: Sequence[float]) -> list[float]:
-    x1, y1, x2, y2 = (float(value) for value in corners)
-    return [x1, y1, x2 - x1, y2 - y1]
+    places = (boxes.keypoints, boxes.keypoints_visible, boxes.bboxes)
+    return to_annotations(*places, sample.get('raw_ann_info'))
 
 
 def _read_truth(
@@ -230,7 +216,7 @@ def _read_truth(
     count = dataset.metainfo['num_keypoints']
     truth: dict[int, list[dict]] = {}
     for annotation in fileio.load(dataset.ann_file).get('annotations', ()):
-        if _has_keypoints(annotation, count) and not annotation.get('iscrowd'):
+        if has_keypoints(annotation, count) and not annotation.get('iscrowd'):
             truth.setdefault(annotation['image_id'], []).append(annotation)
     return [truth.get(found[0].img_id, []) if truth else None for found in images]
 

@@ -112,6 +112,16 @@ def frames_of(built: Any) -> list[dict]:
     Raises:
         UserError: If there are none.
     """
+    check_has_images(built)
+    return [built.get_data_info(index) for index in range(len(built))]
+
+
+def check_has_images(built: Any) -> None:
+    """Refuse an empty data set of MMSegmentation.
+
+    Raises:
+        UserError: If it is one.
+    """
     if not len(built):
         folder = built.data_prefix.get('img_path', built.data_root)
         suffix = getattr(built, 'img_suffix', '')
@@ -120,7 +130,6 @@ def frames_of(built: Any) -> list[dict]:
             'their names end; for configs/seg/custom set IMAGE_SUFFIX)',
             'empty',
         )
-    return [built.get_data_info(index) for index in range(len(built))]
 
 
 def lone_masks(built: Any, frames: list[dict]) -> list[Path]:

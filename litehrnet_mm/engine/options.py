@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, DictAction
 
 from litehrnet_mm.cli import UserError, make_folder
+from litehrnet_mm.visualization.windows import has_screen
 
 
 class Settings(DictAction):
@@ -100,7 +100,7 @@ def apply_common(cfg: Config, args: argparse.Namespace) -> None:
 
 
 def _enable_drawing(cfg: Config, args: argparse.Namespace) -> None:
-    if args.show and not _has_screen():
+    if args.show and not has_screen():
         raise UserError('--show needs a screen, and there is none: use --show-dir DIR')
     if args.interval < 1:
         raise UserError(f'--interval must be at least 1, got {args.interval}')
@@ -140,9 +140,3 @@ def is_segmentation(cfg: Config) -> bool:
 def is_pose(cfg: Config) -> bool:
     """Whether MMPose runs this config."""
     return cfg.get('default_scope', 'mmpose') == 'mmpose'
-
-
-def _has_screen() -> bool:
-    if sys.platform in ('win32', 'darwin'):
-        return True
-    return bool(os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY'))

@@ -30,25 +30,32 @@ SEG_IMAGE = re.compile(r'failed to load image: (\S+)')
 UNKNOWN_SETTING = re.compile(
     r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'"
 )
+# MMEngine, for a class that nobody has registered.
+UNKNOWN_TYPE = re.compile(r'(\w+) is not in the (\S+) registry')
 # What readers of annotations raise when they do not find what they look for.
 FORMAT_ERRORS = (AssertionError, AttributeError, IndexError, KeyError, TypeError)
 FORMAT_ERRORS += (ValueError,)
 NO_SUCH_FILE = re.compile(r"No such file or directory: '([^']*)'")
 
 
-def check_data(cfg: Config, splits: tuple[str, ...]) -> None:
+def check_data(
+    cfg: Config,
+    splits: tuple[str, ...],
+    parts: tuple[str, ...] = ('dataloader', 'evaluator'),
+) -> None:
     """Check that annotation files and image folders of a run exist.
 
     Args:
         cfg: The whole config.
         splits: Which of ``'train'``, ``'val'``, ``'test'`` will run.
+        parts: What of them is used.
 
     Raises:
         UserError: For the first file or folder that is missing.
     """
     roots = _roots(cfg)
     for split in splits:
-        for part in (f'{split}_dataloader', f'{split}_evaluator'):
+        for part in (f'{split}_{name}' for name in parts):
             if cfg.get(part) is not None:
                 for where, key, path in named_paths(cfg[part], part):
                     _check_path(where, key, path, roots)
@@ -149,7 +156,12 @@ def _describe_download(error: Exception) -> str | None:
 
 
 def _describe_setting(error: Exception) -> str | None:
-    """A setting that a class of the config does not have."""
+    """A class that there is not, or a setting that a class does not have."""
+    unknown = UNKNOWN_TYPE.search(str(error))
+    if isinstance(error, KeyError) and unknown:
+        return (
+            f'{unknown[1]} is not in the {unknown[2]} registry: mistyped in the config?'
+        )
     found = UNKNOWN_SETTING.search(str(error))
     if not isinstance(error, TypeError) or not found:
         return None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from litehrnet_mm.visualization.pictures import PAPER, add_caption
+from litehrnet_mm.visualization.pictures import PAPER, add_caption, join
 from litehrnet_mm.visualization.poses import (
     PoseStyle,
     draw_people,
@@ -18,9 +18,6 @@ from litehrnet_mm.visualization.poses import (
 MIN_HEIGHT, MAX_SIDE, MIN_WIDTH = 480, 1024, 460
 """Small images are enlarged to this height, large ones reduced to this longest side;
 narrow ones get a margin, since captions need some width. In pixels."""
-
-GAP = 4
-"""Columns between the two pictures."""
 
 
 def compare_poses(
@@ -59,12 +56,6 @@ def compare_poses(
     caption = f'ground truth: {_count(truth)}'
     left = _panel(resized, scale_people(truth, scale), style, caption)
     return join(left, right)
-
-
-def join(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Two pictures of one height with a gap between them."""
-    gap = np.full((len(left), GAP, 3), PAPER, np.uint8)
-    return np.hstack([left, gap, right])
 
 
 def _count(people: Sequence[dict]) -> str:

@@ -21,6 +21,9 @@ PAPER, INK = (255, 255, 255), (40, 40, 40)
 CAPTION_HEIGHT = 26
 """Of a strip with a line of text, in pixels."""
 
+GAP = 4
+"""Columns between pictures side by side."""
+
 
 def make_grid(tiles: Sequence[np.ndarray], columns: int) -> np.ndarray:
     """Join pictures of one size, row by row, with a white line between them.
@@ -35,6 +38,35 @@ def make_grid(tiles: Sequence[np.ndarray], columns: int) -> np.ndarray:
     framed = [cv2.copyMakeBorder(t, 2, 2, 2, 2, 0, value=PAPER) for t in filled]
     rows = range(0, len(framed), columns)
     return np.vstack([np.hstack(framed[k : k + columns]) for k in rows])
+
+
+def join(*pictures: np.ndarray) -> np.ndarray:
+    """Pictures side by side with a gap between them, white below the lower ones."""
+    height = max(map(len, pictures))
+    gap = np.full((height, GAP, 3), PAPER, np.uint8)
+    parts = [gap]
+    for picture in pictures:
+        parts += [pad(picture, (picture.shape[1], height)), gap]
+    return np.hstack(parts[1:-1])
+
+
+def pad(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A picture with white on its right and below, to this width and height."""
+    below, right = size[1] - len(picture), size[0] - picture.shape[1]
+    return cv2.copyMakeBorder(picture, 0, below, 0, right, 0, value=PAPER)
+
+
+def fit_into(image: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, float]:
+    """Enlarge or reduce an image to fit into a width and height.
+
+    Returns:
+        The new image, and by how much it was enlarged.
+    """
+    height, width = image.shape[:2]
+    scale = min(size[0] / width, size[1] / height)
+    shape = (max(1, round(width * scale)), max(1, round(height * scale)))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return cv2.resize(image, shape, interpolation=method), scale
 
 
 def add_caption(image: np.ndarray, text: str) -> np.ndarray:

@@ -18,8 +18,8 @@ from mmengine.structures import InstanceData
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.engine.drawing import DrawPosesHook
 from litehrnet_mm.engine.hooks import SaveMetricsHook
-from litehrnet_mm.visualization.comparison import GAP, MIN_HEIGHT
-from litehrnet_mm.visualization.pictures import CAPTION_HEIGHT
+from litehrnet_mm.visualization.comparison import MIN_HEIGHT
+from litehrnet_mm.visualization.pictures import CAPTION_HEIGHT, GAP
 
 WHITE = 255  # of boxes
 
@@ -290,6 +290,8 @@ runner = make_runner(folder, 5)
 for image, x in persons:
     hook.after_test_iter(runner, 0, None, [data_sample(folder, image, pose(x, 60))])
 hook.after_test_epoch(runner, {})
+# Else threads of gloo sometimes abort Python at its end.
+torch.distributed.destroy_process_group()
 """
 
 

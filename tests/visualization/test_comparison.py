@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from litehrnet_mm.visualization import PoseStyle, compare_person, compare_poses
-from litehrnet_mm.visualization.comparison import GAP, MAX_SIDE, MIN_HEIGHT, MIN_WIDTH
-from litehrnet_mm.visualization.pictures import CAPTION_HEIGHT
+from litehrnet_mm.visualization.comparison import MAX_SIDE, MIN_HEIGHT, MIN_WIDTH
+from litehrnet_mm.visualization.pictures import CAPTION_HEIGHT, GAP
 
 RED, GREEN = (0, 0, 255), (0, 255, 0)
 STYLE = PoseStyle(keypoint_colours=(RED, GREEN), links=(), link_colours=())

@@ -20,10 +20,8 @@ from litehrnet_mm.datasets.streets.classes import (
 )
 from litehrnet_mm.datasets.streets.scene import render_street
 from litehrnet_mm.visualization import make_grid, read_image, write_image
+from litehrnet_mm.visualization.key import colour_swatch, draw_key
 from litehrnet_mm.visualization.pictures import add_caption
-
-LEGEND_ROW = 26
-"""Height of a line of the legend in pixels."""
 
 
 def write_street_sheet(
@@ -113,19 +111,5 @@ def make_legend(width: int, columns: int | None = None) -> np.ndarray:
         width: In pixels.
         columns: Entries side by side; as many as fit if not given.
     """
-    columns = columns or max(1, width // 130)
-    cell = width // columns
-    entries = []
-    for name, colour in zip(CLASSES, PALETTE[:, ::-1]):
-        blank = np.zeros((0, cell - LEGEND_ROW, 3), np.uint8)
-        swatch = np.full((LEGEND_ROW, LEGEND_ROW, 3), 255, np.uint8)
-        swatch[5:-5, 5:-5] = colour
-        entries.append(np.hstack([swatch, add_caption(blank, name)]))
-    white = np.full_like(entries[0], 255)
-    entries += [white] * (-len(entries) % columns)
-    rows = [
-        np.hstack(entries[k : k + columns]) for k in range(0, len(entries), columns)
-    ]
-    legend = np.full((len(rows) * LEGEND_ROW, width, 3), 255, np.uint8)
-    legend[:, : columns * cell] = np.vstack(rows)
-    return legend
+    swatches = map(colour_swatch, PALETTE)
+    return draw_key(list(zip(CLASSES, swatches)), width, columns or width // 130)
