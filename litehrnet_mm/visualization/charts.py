@@ -45,22 +45,30 @@ def open_sides(axes: Axes) -> None:
     axes.spines[['top', 'right']].set_visible(False)
 
 
-def save_figure(figure: Figure, path: Path, dpi: int = 120) -> None:
+def save_figure(
+    figure: Figure, path: Path, dpi: int = 120, description: str = ''
+) -> None:
     """Write a figure as PNG, SVG or PDF, as the suffix says.
 
     Args:
         figure: What was drawn.
         path: The file; the folder it lies in is made if need be.
         dpi: Pixels per inch of a PNG.
+        description: A text for the file's metadata, in a PDF its subject.
 
     Raises:
         UserError: If it cannot be written.
     """
     make_folder(path.parent)
+    kind = path.suffix.lower()
+    metadata = {'Subject' if kind == '.pdf' else 'Description': description or None}
+    # The same drawing is the same file.
+    if kind != '.png':
+        metadata['CreationDate' if kind == '.pdf' else 'Date'] = None
+    if not description and kind == '.png':
+        metadata = {}
     try:
-        # Without these an SVG differs from run to run.
         with rc_context({'svg.hashsalt': path.stem}):
-            dated = dict(Date=None) if path.suffix.lower() == '.svg' else None
-            figure.savefig(path, dpi=dpi, metadata=dated)
+            figure.savefig(path, dpi=dpi, metadata=metadata)
     except OSError as error:
         raise UserError(f'cannot write {path}: {error.strerror}') from error
