@@ -78,7 +78,7 @@ def _draw_network(
         sources = dict.fromkeys(range(len(stage.channels)), x)
     draw_outputs(diagram, facts, draw_head(diagram, facts, x) if facts.head else x)
     rows = len(facts.stages[-1].channels)
-    top, bottom = 1.95, -(rows - 1) * ROW - 1.75
+    top, bottom = 1.95, -(rows - 1) * ROW - 1.9
     _draw_legend(diagram, facts, bottom + 0.85)
     _draw_title(diagram, facts, top - 0.4, least)
     return bottom, top
