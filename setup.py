@@ -57,6 +57,7 @@ setup(
     python_requires='>=3.9',
     # Before 2.6, weights_only=True could be made to run code (CVE-2025-32434).
     install_requires=['mmengine>=0.10.7', 'numpy<2', 'torch>=2.6', 'tqdm'],
+    extras_require={'tensorboard': ['tensorboard']},
     cmdclass={'build_py': BuildWithMimFiles},
     classifiers=[
         'License :: OSI Approved :: Apache Software License',

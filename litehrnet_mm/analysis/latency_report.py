@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from litehrnet_mm.analysis.latency import Candidate
+from litehrnet_mm.visualization.charts import COLOURS, open_sides, save_figure
 
-OURS, OTHERS = '#1b7837', '#9aa0a6'
+OURS, OTHERS = COLOURS[0], '#9aa0a6'
 
 
 def speed_ups(candidates: Sequence[Candidate]) -> list[float | None]:
@@ -81,7 +81,6 @@ def draw_latency(candidates: Sequence[Candidate], title: str, path: Path) -> Non
     """
     ordered = list(reversed(candidates))
     figure = Figure(figsize=(9, 1.2 + 0.34 * len(ordered)), layout='constrained')
-    FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     medians = [candidate.median for candidate in ordered]
     spread = [candidate.quartiles for candidate in ordered]
@@ -100,5 +99,5 @@ def draw_latency(candidates: Sequence[Candidate], title: str, path: Path) -> Non
     axes.set_xlabel('milliseconds (median; the line spans the middle half)')
     axes.set_title(title)
     axes.margins(x=0.1)
-    axes.spines[['top', 'right']].set_visible(False)
-    figure.savefig(path, dpi=120)
+    open_sides(axes)
+    save_figure(figure, path)

@@ -26,6 +26,7 @@ from litehrnet_mm.visualization import (
     read_image,
     write_image,
 )
+from litehrnet_mm.visualization.charts import open_sides
 
 COLUMNS = 3
 """Persons side by side on the sheet of the worst."""
@@ -161,7 +162,7 @@ def draw_keypoint_chart(analysis: Analysis) -> np.ndarray:
     axes.set_xlim(0, 1.18)
     axes.set_xticks(np.linspace(0, 1, 6))
     axes.set_ylim(len(stats) - 0.4, -0.6)
-    axes.spines[['top', 'right']].set_visible(False)
+    open_sides(axes)
     axes.set_xlabel('mean of exp(−d² / 2s²k²), in brackets the number of keypoints')
     found = len(analysis.persons) - analysis.count('missed')
     axes.set_title(f'Keypoint similarity of {found} persons found', size=11)

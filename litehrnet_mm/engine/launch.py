@@ -18,6 +18,7 @@ from litehrnet_mm.checkpoints.compare import check_fits
 from litehrnet_mm.checkpoints.files import is_local, read_checkpoint
 from litehrnet_mm.checkpoints.targets import recognise
 from litehrnet_mm.cli import UserError, make_folder
+from litehrnet_mm.engine.backend_check import check_backends
 from litehrnet_mm.engine.building import bare_model
 from litehrnet_mm.engine.keypoint_check import check_keypoints
 from litehrnet_mm.engine.loading import CurrentKeysHook
@@ -71,6 +72,7 @@ def train(cfg: Config) -> None:
     splits = ('train', 'val') if validates else ('train',)
     _check_launcher(cfg)
     _check_amp(cfg)
+    check_backends(cfg)
     check_data(cfg, splits)
     check_keypoints(cfg, splits)
     masks = check_masks(cfg, splits)
@@ -102,6 +104,7 @@ def test(cfg: Config, allow_partial: bool, list_all: bool) -> None:
     source = cfg.load_from
     _check_launcher(cfg)
     checkpoint = read_checkpoint(source) if is_local(source) else None
+    check_backends(cfg)
     check_data(cfg, ('test',))
     check_keypoints(cfg, ('test',))
     masks = check_masks(cfg, ('test',))

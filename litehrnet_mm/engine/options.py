@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import os
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,27 @@ from litehrnet_mm.visualization.windows import has_screen
 
 
 class Settings(DictAction):
-    """MMEngine's reading of ``KEY=VALUE``, with a usage error for what is none."""
+    """MMEngine's reading of ``KEY=VALUE``, with a usage error for what is none.
+
+    MMEngine takes dicts for text; here ``{...}`` and ``[{...}, ...]`` are read as
+    Python writes them.
+    """
 
     def __call__(self, parser, namespace, values, option_string=None) -> None:
         """Read the values."""
         for value in values:
             if '=' not in value.lstrip('='):
                 parser.error(f'{option_string}: expected KEY=VALUE, got {value!r}')
-        super().__call__(parser, namespace, values, option_string)
+        try:
+            super().__call__(parser, namespace, values, option_string)
+        except (AssertionError, SyntaxError, ValueError):
+            parser.error(f'{option_string}: not closed or mistyped: {" ".join(values)}')
+
+    @staticmethod
+    def _parse_iterable(val: str) -> Any:
+        if val.lstrip('[( ').startswith('{'):
+            return ast.literal_eval(val)
+        return DictAction._parse_iterable(val)
 
 
 def add_cfg_options(parser: argparse.ArgumentParser, about: str) -> None:
