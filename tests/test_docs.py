@@ -30,10 +30,18 @@ POSE = 'configs/pose/coco/td-hm_litehrnet-18_8xb64-210e_coco-256x192.py'
 SCENES = 'configs/seg/camvid/fcn_litehrnet-18_1xb8-20k_camvid-360x480.py'
 TINYPOSE = 'td-hm_wider-naive-litehrnet-18_8xb64-210e_coco-256x192.py'
 WEIGHTS = re.compile(
-    r'(CHECKPOINT|OUT|litehrnet-18|[\w./-]*(epoch|litehrnet18)\w*)(\.pth)?'
+    r'(CHECKPOINT|OUT|litehrnet-18|[\w./-]*(epoch|litehrnet18)[\w-]*)(\.pth)?'
 )
 TOOL = re.compile(r'(.*/)?tools/\w+\.py')
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
+# What MMEngine logs in two epochs of two iterations.
+LOG = """\
+{"lr": 0.001, "loss": 0.5, "acc_pose": 0.1, "epoch": 1, "iter": 2, "step": 2}
+{"coco/AP": 0.1, "step": 1}
+{"lr": 0.001, "loss": 0.4, "acc_pose": 0.2, "epoch": 2, "iter": 4, "step": 4}
+{"coco/AP": 0.2, "step": 2}
+"""
 
 # What is not called here, as patterns of the call, and where it is.
 ELSEWHERE = {
@@ -86,6 +94,10 @@ def place(shared_data, pose_roots, tinypose, run_tool, tmp_path_factory) -> Path
     for photo, name in zip(photos, ('PHOTO.jpg', 'FOLDER/000000000785.jpg')):
         shutil.copy(photo, place / name)
     shutil.copy(photos[0], place / 'photo.jpg')
+    for run in 'AB':
+        log = place / f'work_dirs/{run}/20260101_000000/vis_data/scalars.json'
+        log.parent.mkdir(parents=True)
+        log.write_text(LOG)
     film = cv2.VideoWriter(
         str(place / 'FILMS1.mp4'), cv2.VideoWriter_fourcc(*'mp4v'), 10, (96, 64)
     )
