@@ -25,7 +25,12 @@ HOOKS = Registry(
     'hook',
     parent=MMENGINE_HOOKS,
     scope='litehrnet_mm',
-    locations=['litehrnet_mm.engine.hooks', 'litehrnet_mm.engine.drawing'],
+    locations=[
+        'litehrnet_mm.engine.hooks',
+        'litehrnet_mm.engine.drawing',
+        'litehrnet_mm.engine.checkpointing',
+        'litehrnet_mm.engine.guards',
+    ],
 )
 METRICS = Registry(
     'metric',

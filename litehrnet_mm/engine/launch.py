@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import is_main_process
 from mmengine.logging import print_log
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import Runner
 from torch import Tensor
 
 from litehrnet_mm.checkpoints.compare import check_fits
@@ -24,6 +25,7 @@ from litehrnet_mm.engine.keypoint_check import check_keypoints
 from litehrnet_mm.engine.loading import CurrentKeysHook
 from litehrnet_mm.engine.mask_check import check_masks, watch_masks
 from litehrnet_mm.engine.preflight import check_data, data_errors
+from litehrnet_mm.engine.whole_files import newest_checkpoint
 
 TRAINING_STATE = ('optimizer', 'message_hub', 'meta')
 
@@ -78,6 +80,7 @@ def train(cfg: Config) -> None:
     masks = check_masks(cfg, splits)
     source, checkpoint = _read_start(cfg)
     _check_pretrained(cfg.model)
+    _make_safe(cfg)
     with data_errors(cfg):
         runner = build_runner(cfg)
         watch_masks(runner, masks)
@@ -143,6 +146,20 @@ def _check_amp(cfg: Config) -> None:
         )
 
 
+def _make_safe(cfg: Config) -> None:
+    """Have whole checkpoints, ends in good order, the same course after a resume."""
+    hook = cfg.default_hooks.get('checkpoint')
+    if hook is not None and hook.get('type') == 'CheckpointHook':
+        hook.type = 'litehrnet_mm.WholeCheckpointHook'
+    guards = [
+        dict(type=f'litehrnet_mm.{name}Hook') for name in ('Preemption', 'LossGuard')
+    ]
+    seed = cfg.get('randomness', {}).get('seed')
+    if seed is not None:
+        guards.append(dict(type='litehrnet_mm.ReseedHook', seed=seed))
+    cfg.custom_hooks = [*(cfg.get('custom_hooks') or ()), *guards]
+
+
 def _check_launcher(cfg: Config) -> None:
     """MMEngine divides by the number of GPUs under these launchers."""
     if cfg.launcher in ('slurm', 'mpi') and not torch.cuda.is_available():
@@ -184,7 +201,12 @@ def _read_start(cfg: Config) -> tuple[str | None, dict[str, Any] | None]:
     """
     source = cfg.get('load_from')
     if cfg.get('resume') and source is None:
-        source = find_latest_checkpoint(cfg.work_dir)
+        newest, damaged = newest_checkpoint(Path(cfg.work_dir))
+        for path in damaged:
+            print_log(f'{path} is damaged and passed over', 'current', logging.WARNING)
+        # MMEngine would look for it, too, and takes what is damaged.
+        source = cfg.load_from = str(newest) if newest else None
+        cfg.resume = newest is not None
     if source is None or not is_local(source):
         return source, None
     checkpoint = read_checkpoint(source)
