@@ -148,7 +148,7 @@ def _check_amp(cfg: Config) -> None:
 
 def _make_safe(cfg: Config) -> None:
     """Have whole checkpoints, ends in good order, the same course after a resume."""
-    hook = cfg.default_hooks.get('checkpoint')
+    hook = cfg.get('default_hooks', {}).get('checkpoint')
     if hook is not None and hook.get('type') == 'CheckpointHook':
         hook.type = 'litehrnet_mm.WholeCheckpointHook'
     guards = [
