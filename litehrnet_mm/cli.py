@@ -53,14 +53,20 @@ def one_line(error: BaseException) -> str:
 
 
 def progress_bar(
-    items: Iterable[T], total: int, show: bool = True, title: str | None = None
+    items: Iterable[T],
+    total: int,
+    show: bool = True,
+    title: str | None = None,
+    unit: str = 'it',
 ) -> Iterable[T]:
     """Go through ``items`` with a progress bar on standard error.
 
     Where that is no terminal but a file, the bar adds a line every few seconds only.
     """
     interval = 0.1 if sys.stderr.isatty() else 5
-    return tqdm(items, title, total=total, disable=not show, mininterval=interval)
+    return tqdm(
+        items, title, total=total, disable=not show, mininterval=interval, unit=unit
+    )
 
 
 def preparation_parser(description: str | None) -> argparse.ArgumentParser:
@@ -76,6 +82,11 @@ def preparation_parser(description: str | None) -> argparse.ArgumentParser:
         help='number of processes (default: one for each core, %(default)s)',
     )
     return parser
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, in the plural unless it is one."""
+    return f'{number} {noun}' if number == 1 else f'{number} {noun}s'
 
 
 def positive(text: str) -> int:

@@ -73,6 +73,7 @@ def place(shared_data, pose_roots, tinypose, run_tool, tmp_path_factory) -> Path
     for task in ('pose', 'seg'):
         (template,) = place.glob(f'configs/{task}/custom/*litehrnet*.py')
         shutil.copy(template, template.with_name('MY_CONFIG.py'))
+    (place / 'CONFIG').touch()  # the scripts look whether it is there
     (place / 'CONFIG.py').write_text(f"_base_ = './configs/pose/coco/{TINYPOSE}'\n")
     shutil.copy(tinypose, place / 'CHECKPOINT.pth')
     shutil.copy(tinypose, place / 'tinypose.pth')
@@ -91,8 +92,8 @@ def place(shared_data, pose_roots, tinypose, run_tool, tmp_path_factory) -> Path
     (place / 'coco/train2017').symlink_to(coco / 'images')
     (place / 'FOLDER').mkdir()
     photos = sorted(coco.glob('images/*.jpg'))[:2]
-    for photo, name in zip(photos, ('PHOTO.jpg', 'FOLDER/000000000785.jpg')):
-        shutil.copy(photo, place / name)
+    shutil.copy(photos[0], place / 'PHOTO.jpg')
+    shutil.copy(photos[1], place / 'FOLDER')
     shutil.copy(photos[0], place / 'photo.jpg')
     for run in 'AB':
         log = place / f'work_dirs/{run}/20260101_000000/vis_data/scalars.json'

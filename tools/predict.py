@@ -9,12 +9,14 @@ classes.json.
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
 from litehrnet_mm.cli import UserError, make_folder, progress_bar, run_tool
 from litehrnet_mm.engine.options import add_cfg_options
 from litehrnet_mm.prediction.boxes import FileBoxes, SameBoxes
 from litehrnet_mm.prediction.detectors import open_detector
+from litehrnet_mm.prediction.inputs import check_boxes, report_damaged
 from litehrnet_mm.prediction.networks import (
     Network,
     open_network,
@@ -52,7 +54,8 @@ def parse_args() -> argparse.Namespace:
         '--boxes',
         type=Path,
         metavar='FILE.json',
-        help="persons: COCO's detections, or annotations",
+        help="persons in pictures: COCO's detections, or annotations; a picture is "
+        'found there by its file_name, or by the number that its name is',
     )
     add(
         '--box',
@@ -94,8 +97,9 @@ def parse_args() -> argparse.Namespace:
         raise UserError('nothing would be kept or seen: give --out DIR, or --show')
     if sum(map(bool, (args.boxes, args.box, args.detector))) > 1:
         raise UserError('--boxes, --box and --detector all say where persons are')
-    if any(w <= 0 or h <= 0 for _, _, w, h in args.box):
-        raise UserError('--box X Y W H needs a width and a height above 0')
+    for box in args.box:
+        if not all(map(math.isfinite, box)) or min(box[2:]) <= 0:
+            raise UserError('--box X Y W H takes numbers, width and height above 0')
     return args
 
 
@@ -128,7 +132,7 @@ def predict(
         film = FilmWriter(args.out / f'{source.name}.mp4', source.rate)
     title = source.name if isinstance(source, Film) else 'Predicting'
     try:
-        for frame in progress_bar(source, source.total, title=title):
+        for frame in progress_bar(source, source.total, title=title, unit=' images'):
             drawn = results.add(frame)
             if film is not None:
                 film.add(drawn)
@@ -154,6 +158,8 @@ def main() -> None:
     if args.out:
         make_folder(args.out)
     results = make_results(network, args)
+    if isinstance(results, PoseResults):
+        check_boxes(results.boxes, sources)
     try:
         for source in sources:
             if not predict(source, results, args):
@@ -164,6 +170,7 @@ def main() -> None:
     print(results.summary())
     if args.out:
         print(f'in {args.out}: pictures or films, and {results.file}')
+    report_damaged(sources)
 
 
 if __name__ == '__main__':

@@ -3,5 +3,7 @@
 # Usage: [GPUS=8] [GPUS_PER_NODE=8] [CPUS_PER_TASK=5] [SRUN_ARGS=...] \
 #            tools/slurm_train.sh PARTITION JOB_NAME CONFIG WORK_DIR [options of tools/train.py]
 set -euo pipefail
-exec "$(dirname "$0")/slurm_run.sh" train.py "${1:?PARTITION}" "${2:?JOB_NAME}" \
-    "${3:?CONFIG}" --work-dir "${4:?WORK_DIR}" "${@:5}"
+. "$(dirname "$0")/launch_checks.sh"
+need_words slurm_train.sh 4 $# 'PARTITION JOB_NAME CONFIG WORK_DIR'
+exec "$(dirname "$0")/slurm_run.sh" train.py "$1" "$2" \
+    "$3" --work-dir "$4" "${@:5}"

@@ -14,7 +14,7 @@ from mmengine.runner import set_random_seed
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
-from litehrnet_mm.cli import UserError
+from litehrnet_mm.cli import UserError, one_line
 from litehrnet_mm.engine.config_file import data_sets
 from litehrnet_mm.engine.keypoint_check import check_keypoints
 from litehrnet_mm.engine.mask_check import check_has_images, labels_of
@@ -169,7 +169,13 @@ def read_samples(dataset: Any, indices: Sequence[int], seed: int) -> Iterator[Sa
     """
     for index in indices:
         set_random_seed((seed + index) % 2**32)
-        info, made, transforms = dataset[index]
+        try:
+            info, made, transforms = dataset[index]
+        except (IndexError, KeyError, TypeError, ValueError) as error:
+            raise UserError(
+                f'sample {index} cannot be prepared ({one_line(error)}): '
+                'tools/check_dataset.py config CONFIG finds faulty annotations'
+            ) from error
         if 'inputs' not in made:
             raise UserError(
                 'the pipeline does not end with PackPoseInputs or PackSegInputs, so '

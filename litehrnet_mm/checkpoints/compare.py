@@ -169,6 +169,7 @@ def check_fits(
     partly: bool = False,
     list_all: bool = False,
     hint: Callable[[Mapping[str, Tensor]], str] | None = None,
+    listing: bool = True,
 ) -> None:
     """Check that the entries of a checkpoint are those of a model.
 
@@ -184,6 +185,7 @@ def check_fits(
         list_all: The same.
         hint: Finds the way out for the message, from the checkpoint's entries under
             current names. Called only if there are differences.
+        listing: List differences, not only count them.
 
     Raises:
         UserError: If there are differences, or with ``partly`` if nothing fits.
@@ -191,7 +193,7 @@ def check_fits(
     weights = current_keys(checkpoint['state_dict'], path)
     differences = compare(weights, model.state_dict(), optional_keys(model))
     way_out = hint(weights) if hint and differences else ''
-    report(path, differences, 'the config', partly, list_all, way_out)
+    report(path, differences, 'the config', partly, list_all, way_out, listing)
 
 
 def report(
@@ -201,6 +203,7 @@ def report(
     partly: bool = False,
     list_all: bool = False,
     hint: str = '',
+    listing: bool = True,
 ) -> None:
     """List differences on standard error, and refuse them unless told otherwise.
 
@@ -211,13 +214,14 @@ def report(
         partly: Be content if any entry fits.
         list_all: List every difference, not the first 20 of each kind.
         hint: The way out, for the message.
+        listing: List differences, not only count them.
 
     Raises:
         UserError: If there are differences, or with ``partly`` if nothing fits.
     """
     if not differences:
         return
-    if is_main_process():
+    if listing and is_main_process():
         print(differences.listing(list_all), file=sys.stderr)
     if not partly or not differences.fitting:
         end = f'; {hint}' if hint and differences.fitting else ''

@@ -85,3 +85,9 @@ def recognise(weights: Mapping[str, Tensor]) -> Target:
     if not nearest.differences(weights):
         return nearest
     return replace(nearest, name=f'{nearest.name}, the nearest of the four nets')
+
+
+def name_of(weights: Mapping[str, Tensor]) -> str:
+    """What a checkpoint is of, to say where it does not fit; nothing if unknown."""
+    target = recognise(weights)
+    return '' if target.differences(weights) else f'it is one of {target.name}'

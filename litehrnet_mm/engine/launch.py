@@ -17,7 +17,7 @@ from torch import Tensor
 
 from litehrnet_mm.checkpoints.compare import check_fits
 from litehrnet_mm.checkpoints.files import is_local, read_checkpoint
-from litehrnet_mm.checkpoints.targets import recognise
+from litehrnet_mm.checkpoints.targets import name_of
 from litehrnet_mm.cli import UserError, make_folder
 from litehrnet_mm.engine.backend_check import check_backends
 from litehrnet_mm.engine.building import bare_model
@@ -131,10 +131,7 @@ def _leave_group() -> None:
 
 def _way_out(weights: Mapping[str, Tensor]) -> str:
     """What to do if a checkpoint does not fit: name its net, if it is one of ours."""
-    target = recognise(weights)
-    if not target.differences(weights):
-        return f'it is one of {target.name}'
-    return '--allow-partial evaluates it all the same'
+    return name_of(weights) or '--allow-partial evaluates it all the same'
 
 
 def _check_amp(cfg: Config) -> None:

@@ -12,6 +12,7 @@ from torch import nn
 from litehrnet_mm.checkpoints.compare import check_fits
 from litehrnet_mm.checkpoints.files import read_checkpoint
 from litehrnet_mm.checkpoints.keys import current_keys
+from litehrnet_mm.checkpoints.targets import name_of
 from litehrnet_mm.engine.building import build_model
 
 
@@ -29,7 +30,7 @@ def load_model(cfg: Config, path: str, checkpoint: str | None) -> nn.Module:
     model = build_model(cfg, path)
     if checkpoint is not None:
         content = read_checkpoint(checkpoint)
-        check_fits(checkpoint, content, model)
+        check_fits(checkpoint, content, model, hint=name_of, listing=False)
         weights = current_keys(content['state_dict'], checkpoint)
         model.load_state_dict(weights, strict=False)  # what differs may: checked
     return model.eval()

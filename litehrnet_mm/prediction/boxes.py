@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
+from litehrnet_mm.checking.coco_file import (
+    are_numbers,
+    is_id,
+    is_number,
+    read_coco,
+    read_json,
+)
 from litehrnet_mm.cli import UserError
 
 NOWHERE = np.zeros((0, 5), np.float32)
@@ -59,25 +66,22 @@ class FileBoxes(Boxes):
         Raises:
             UserError: If it cannot be read, or has no box.
         """
-        try:
-            content = json.loads(path.read_text(encoding='utf-8'))
-            images = content['images'] if isinstance(content, dict) else []
-            boxes = content['annotations'] if isinstance(content, dict) else content
-            found: dict[int, list[list[float]]] = {}
-            for box in boxes:
-                score = float(box.get('score', 1))
-                wanted = box.get('category_id', category) == category
-                if wanted and score >= min_score and not box.get('iscrowd'):
-                    x, y, w, h = map(float, box['bbox'])
-                    kept = found.setdefault(int(box['image_id']), [])
-                    kept.append([x, y, x + w, y + h, score])
-            ids = {image['file_name']: int(image['id']) for image in images}
-        except OSError as error:
-            raise UserError(f'boxes {path} cannot be read: {error.strerror}') from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UserError(
-                f"{path} cannot be read as COCO's detections or annotations: {error!r}"
-            ) from error
+        content = read_json(path)
+        if isinstance(content, dict):
+            content = read_coco(path)
+        if not isinstance(content, (dict, list)):
+            raise UserError(f"{path} is neither COCO's detections nor annotations")
+        whole = isinstance(content, dict)
+        found: dict[int, list[list[float]]] = {}
+        for number, box in enumerate(content['annotations'] if whole else content):
+            _check_box(path, number, box)
+            score = box.get('score', 1)
+            wanted = box.get('category_id', category) == category
+            if wanted and score >= min_score and not box.get('iscrowd'):
+                x, y, w, h = box['bbox']
+                kept = found.setdefault(box['image_id'], [])
+                kept.append([x, y, x + w, y + h, score])
+        ids = _ids(path, content['images']) if whole else {}
         if not found:
             raise UserError(
                 f'{path} has no boxes of category {category} with a score of '
@@ -92,9 +96,38 @@ class FileBoxes(Boxes):
                 return self.ids[key]
         return super().image_id(name)
 
+    def knows(self, name: str) -> bool:
+        """Whether the file is about an image at all."""
+        number = self.image_id(name)
+        return number in self.by_id or number in self.ids.values()
+
     def __call__(self, name: str, image: np.ndarray) -> np.ndarray:
         """The boxes of an image; none if the file has none for it."""
         return self.by_id.get(self.image_id(name), NOWHERE)
+
+
+def _check_box(path: Path, number: int, box: Any) -> None:
+    """Refuse an entry that says no box of an image."""
+    if not isinstance(box, dict):
+        fault = f'is a {type(box).__name__}, not an object'
+    elif not are_numbers(box.get('bbox')) or len(box['bbox']) != 4:
+        fault = f'has the bbox {box.get("bbox")}, not x, y, width and height'
+    elif not is_id(box.get('image_id')):
+        fault = f'has the image_id {box.get("image_id")}, not a whole number'
+    elif not is_number(box.get('score', 1)):
+        fault = f'has the score {box["score"]}, not a number'
+    else:
+        return
+    raise UserError(f'boxes {path}: entry {number} {fault}')
+
+
+def _ids(path: Path, images: list[Any]) -> dict[str, int]:
+    """By file name the number of an image."""
+    for number, image in enumerate(images):
+        named = isinstance(image, dict) and isinstance(image.get('file_name'), str)
+        if not named or not is_id(image.get('id')):
+            raise UserError(f'boxes {path}: image {number} has no file_name or no id')
+    return {image['file_name']: image['id'] for image in images}
 
 
 @dataclass(frozen=True)
@@ -108,7 +141,17 @@ class SameBoxes(Boxes):
     boxes: Sequence[Sequence[float]]
 
     def __call__(self, name: str, image: np.ndarray) -> np.ndarray:
-        """Boxes ``(N, 5)``, of score 1."""
+        """Boxes ``(N, 5)``, of score 1.
+
+        Raises:
+            UserError: If one lies outside the image.
+        """
         height, width = image.shape[:2]
         listed = self.boxes or [(0, 0, width, height)]
+        for x, y, w, h in listed:
+            if x >= width or y >= height or x + w <= 0 or y + h <= 0:
+                raise UserError(
+                    f'--box {x:g} {y:g} {w:g} {h:g} lies outside {name}, which is '
+                    f'{width}x{height} pixels'
+                )
         return np.array([[x, y, x + w, y + h, 1] for x, y, w, h in listed], np.float32)

@@ -10,8 +10,10 @@ from mmengine.config import Config
 from mmengine.hub import get_config
 from mmengine.registry import DefaultScope
 
+from litehrnet_mm.checkpoints.compare import check_fits
+from litehrnet_mm.checkpoints.files import is_local, read_checkpoint
 from litehrnet_mm.cli import UserError, one_line
-from litehrnet_mm.engine.building import default_device
+from litehrnet_mm.engine.building import build_model, default_device
 from litehrnet_mm.prediction.boxes import Boxes
 from litehrnet_mm.prediction.onnx_detector import OnnxBoxes
 
@@ -61,7 +63,10 @@ class DetectorBoxes(Boxes):
         device = device or default_device()
         try:
             cfg = get_config(config) if '::' in config else Config.fromfile(config)
+            _check_detector(cfg, config, checkpoint)
             self.model = init_detector(cfg, checkpoint, device=device)
+        except UserError:
+            raise
         except Exception as error:  # of many kinds: files, registries, shapes
             raise UserError(
                 f'detector {config} {checkpoint} cannot be opened: {one_line(error)}'
@@ -80,3 +85,17 @@ class DetectorBoxes(Boxes):
             found = inference_detector(self.model, image).pred_instances.cpu().numpy()
         kept = (found.labels == self.person) & (found.scores >= self.min_score)
         return np.column_stack((found.bboxes[kept], found.scores[kept]))
+
+
+def _check_detector(cfg: Config, path: str, checkpoint: str) -> None:
+    """MMDetection takes any weights for any network, and finds nothing with them.
+
+    Raises:
+        UserError: If the config is no detector's, or the weights are another's.
+    """
+    scope = cfg.get('default_scope')
+    if scope != 'mmdet':
+        raise UserError(f'--detector {path} is a config of {scope}, not of mmdet')
+    if is_local(checkpoint):
+        content = read_checkpoint(checkpoint)
+        check_fits(checkpoint, content, build_model(cfg, path), listing=False)

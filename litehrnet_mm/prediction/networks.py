@@ -122,6 +122,11 @@ def open_network(
         UserError: If it cannot be opened.
     """
     if len(model) == 1:
+        if options or device:
+            raise UserError(
+                f'--cfg-options and --device are for a config and its checkpoint, and '
+                f'{model[0]} is an ONNX file'
+            )
         try:
             return open_runtime(model[0])
         except ValueError as error:

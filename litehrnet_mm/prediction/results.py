@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from litehrnet_mm.cli import UserError, make_folder
+from litehrnet_mm.cli import UserError, counted, make_folder
+from litehrnet_mm.evaluation.scores import pose_score
 from litehrnet_mm.prediction.boxes import Boxes
 from litehrnet_mm.prediction.networks import Network
 from litehrnet_mm.prediction.sources import Frame
@@ -49,7 +50,7 @@ class PoseResults:
         for box, keypoints, values in zip(boxes, points, scores):
             left, top, right, bottom, sure = map(float, box)
             bbox = [left, top, right - left, bottom - top]
-            score = sure * float(values.mean())
+            score = pose_score(sure, values)
             triples = np.column_stack((keypoints, values)).ravel()
             self.records.append(
                 dict(
@@ -72,7 +73,8 @@ class PoseResults:
 
     def summary(self) -> str:
         """A line about all."""
-        return f'{len(self.records)} poses in {self.images} images'
+        poses = counted(len(self.records), 'pose')
+        return f'{poses} in {counted(self.images, "image")}'
 
 
 class LabelResults:
@@ -111,7 +113,7 @@ class LabelResults:
 
     def summary(self) -> str:
         """A line about all."""
-        return f'classes of the pixels of {len(self.shares)} images'
+        return f'classes of the pixels of {counted(len(self.shares), "image")}'
 
 
 class FilmWriter:

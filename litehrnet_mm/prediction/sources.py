@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -42,31 +42,37 @@ class Pictures:
     Attributes:
         paths: The files.
         root: The folder that names are relative to.
+        damaged: What was said of pictures that could not be read.
     """
 
     paths: tuple[Path, ...]
     root: Path
+    damaged: list[str] = field(default_factory=list)
 
     @property
     def total(self) -> int:
         """How many images there are."""
         return len(self.paths)
 
+    @property
+    def names(self) -> list[str]:
+        """What the images are called."""
+        return [path.relative_to(self.root).as_posix() for path in self.paths]
+
     def results(self) -> Iterator[tuple[str, str]]:
         """What results are called, and where each is from."""
-        for path in self.paths:
-            name = path.relative_to(self.root).with_suffix('')
-            yield f'pictures/{name.as_posix()}', str(path)
+        for path, name in zip(self.paths, self.names):
+            yield f'pictures/{Path(name).with_suffix("").as_posix()}', str(path)
 
     def __iter__(self) -> Iterator[Frame]:
-        """Read one after the other.
-
-        Raises:
-            UserError: If one cannot be read.
-        """
-        for path in self.paths:
-            name = path.relative_to(self.root).as_posix()
-            yield Frame(name, read_image(path))
+        """Read one after the other; what cannot be read is noted and passed over."""
+        for path, name in zip(self.paths, self.names):
+            try:
+                image = read_image(path)
+            except UserError as error:
+                self.damaged.append(str(error))
+            else:
+                yield Frame(name, image)
 
 
 @dataclass(frozen=True)

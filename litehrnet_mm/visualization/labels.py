@@ -13,6 +13,8 @@ from litehrnet_mm.visualization.pictures import INK, PAPER, font, shorten
 OPACITY = 0.55
 LEGEND_WIDTH, ROW, MARGIN = 190, 24, 10
 MIN_HEIGHT = 320
+LEGEND_HEIGHT = 1000
+"""Beside images that are higher the legend is enlarged."""
 """Small images are enlarged to this height, so that a legend has room; in pixels."""
 
 
@@ -110,4 +112,8 @@ def show_classes(
     labels = cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST)
     drawn = draw_labels(image, labels, palette)
     shares = class_shares(labels, len(names))
-    return np.hstack([drawn, draw_legend(names, palette, shares, len(drawn))])
+    larger = max(1, len(drawn) / LEGEND_HEIGHT)
+    legend = draw_legend(names, palette, shares, round(len(drawn) / larger))
+    size = (round(LEGEND_WIDTH * larger), len(drawn))
+    legend = cv2.resize(legend, size, interpolation=cv2.INTER_CUBIC)
+    return np.hstack([drawn, legend])

@@ -136,37 +136,41 @@ def draw_people(
         A copy with a box around each person, lines between the labelled keypoints, a
         filled dot on each visible one (v = 2) and a ring on each that is hidden or
         unsure (v = 1), where thick lines become thinner. A predicted one is a white
-        ring with a dot in it, whose radius is the confidence.
+        ring with a dot in it, which grows with the confidence.
     """
     canvas = image.copy()
     for person in people:
         points = np.array(person['keypoints'], dtype=float).reshape(-1, 3)
+        most = max(4, round(np.hypot(*canvas.shape[:2]) / 250))
         if 'bbox' in person:
-            _draw_box(canvas, person['bbox'])
-        width = thickness or line_width(person)
+            _draw_box(canvas, person['bbox'], max(1, most // 4))
+        width = thickness or line_width(person, most)
         _draw_links(canvas, points[:, :2], points[:, 2], style, width)
-        filled = np.clip(person.get('confidence', points[:, 2] == 2), 0, 1)
+        filled = (points[:, 2] == 2).astype(float)
+        if 'confidence' in person:
+            sure = (person['confidence'] - MIN_SCORE) / (1 - MIN_SCORE)
+            filled = np.clip(sure, 0.15, 1)
         _draw_keypoints(canvas, points, filled, style, width)
     return canvas
 
 
-def _draw_box(canvas: np.ndarray, bbox: Sequence[float]) -> None:
+def _draw_box(canvas: np.ndarray, bbox: Sequence[float], width: int) -> None:
     """Draw a box; what lies outside is drawn along the border."""
     x, y, w, h = (round(value) for value in bbox)
     most = np.array(canvas.shape[1::-1]) - 1
     corners = np.clip([(x, y), (x + w - 1, y + h - 1)], 0, most).tolist()
-    cv2.rectangle(canvas, *corners, WHITE, 1)
+    cv2.rectangle(canvas, *corners, WHITE, width)
 
 
-def line_width(person: dict) -> int:
-    """Thickness of lines for a person's size: 1 for a hundred pixels, at most 4."""
+def line_width(person: dict, most: int = 4) -> int:
+    """Thickness of lines for a person's size, in pixels: 1 for a hundred."""
     if 'bbox' in person:
         size = np.hypot(*person['bbox'][2:4])
     else:
         points = np.array(person['keypoints'], dtype=float).reshape(-1, 3)
         drawn = points[points[:, 2] > 0, :2]
         size = np.hypot(*np.ptp(drawn, axis=0)) if len(drawn) else 0
-    return int(np.clip(round(size / 130), 1, 4))
+    return int(np.clip(round(size / 130), 1, most))
 
 
 def _fixed(points: np.ndarray) -> list[tuple[int, int]]:

@@ -146,6 +146,47 @@ def test_colours_and_legend():
     assert (second[3] == (0, 0, 255)).all()
 
 
+def film(path):
+    """A film of two images."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), 10, (96, 64))
+    for _ in range(2):
+        writer.write(np.full((64, 96, 3), 99, np.uint8))
+    writer.release()
+    return path
+
+
+def test_damaged_pictures_are_named_and_the_others_done(call_tool, onnx, tmp_path):
+    folder, out = tmp_path / 'photos', tmp_path / 'out'
+    folder.mkdir()
+    for name in 'abcd':
+        cv2.imwrite(str(folder / f'{name}.png'), np.zeros((64, 48, 3), np.uint8))
+    for name in 'bc':
+        content = (folder / f'{name}.png').read_bytes()
+        (folder / f'{name}.png').write_bytes(content[:20])
+    done = call_tool('predict.py', onnx, folder, '--out', out)
+    assert_one_line(done, '2 pictures left out', 'c.png')
+    assert 'b.png cannot be read' in done.stderr
+    assert sorted(path.name for path in (out / 'pictures').iterdir()) == [
+        'a.jpg',
+        'd.jpg',
+    ]
+    assert set(poses(out)) == {'a.png', 'd.png'}
+
+
+def test_pictures_that_a_file_of_boxes_does_not_know(call_tool, onnx, tmp_path):
+    for number in (7, 8):
+        path = tmp_path / f'{number:012}.png'
+        cv2.imwrite(str(path), np.zeros((64, 48, 3), np.uint8))
+    boxes = tmp_path / 'boxes.json'
+    boxes.write_text('[{"image_id": 7, "category_id": 1, "bbox": [0, 0, 9, 9]}]')
+    options = ('--boxes', boxes, '--out', tmp_path / 'out')
+    done = call_tool('predict.py', onnx, tmp_path, *options)
+    assert done.returncode == 0
+    assert 'is not about 1 of the 2 pictures' in done.stderr
+    assert '000000000008.png' in done.stderr
+    assert done.stdout.startswith('1 pose in 2 images')
+
+
 def test_mistakes(call_tool, onnx, tinypose, tmp_path):
     image = tmp_path / 'image.png'
     cv2.imwrite(str(image), np.zeros((64, 48, 3), np.uint8))
@@ -156,7 +197,15 @@ def test_mistakes(call_tool, onnx, tinypose, tmp_path):
     (tmp_path / 'text.onnx').write_text('no graph')
     cv2.imwrite(str(tmp_path / 'image.jpg'), np.zeros((64, 48, 3), np.uint8))
     out = ('--out', tmp_path / 'out')
-    none, text = (('--boxes', tmp_path / f'{x}.json') for x in ('none', 'text'))
+    (tmp_path / 'other.json').write_text(
+        '[{"image_id": 9, "category_id": 1, "bbox": [0, 0, 9, 9], "score": 1}]'
+    )
+    (tmp_path / 'few.json').write_text('[{"image_id": 9, "bbox": [0, 0, 9]}]')
+    (tmp_path / 'film.mp4').write_bytes(film(tmp_path / 'made.mp4').read_bytes())
+    names = ('none', 'text', 'other', 'few')
+    none, text, other, few = (('--boxes', tmp_path / f'{x}.json') for x in names)
+    picture = ('--boxes', tmp_path / 'image.jpg')
+    detector = 'configs/examples/faster-rcnn_litehrnet-18_fpn_1x_coco.py'
     cases = [
         ((onnx, image), ['--out', '--show']),
         ((onnx, *out), ['needs an input']),
@@ -166,9 +215,18 @@ def test_mistakes(call_tool, onnx, tinypose, tmp_path):
         ((onnx, tmp_path / 'nowhere.jpg', *out), ['no such picture', 'nowhere.jpg']),
         ((onnx, tmp_path / 'broken.mp4', *out), ['video', 'broken.mp4', 'damaged']),
         ((tmp_path / 'text.onnx', image, *out), ['text.onnx', 'cannot be opened']),
-        ((OTHER, tinypose, image, *out), ['checkpoint', 'does not fit']),
+        ((OTHER, tinypose, image, *out), ['does not fit', 'wider-naive']),
         ((onnx, image, *none, *out), ['none.json', 'no boxes']),
-        ((onnx, image, *text, *out), ['text.json', "COCO's detections"]),
+        ((onnx, image, *text, *out), ['text.json', 'not valid JSON']),
+        ((onnx, image, *picture, *out), ['image.jpg', 'not valid JSON']),
+        ((onnx, image, *few, *out), ['few.json: entry 0', '[0, 0, 9]']),
+        ((onnx, image, *other, *out), ['other.json is about none', 'image.png']),
+        ((onnx, tmp_path / 'film.mp4', *other, *out), ['film.mp4 is a film']),
+        ((onnx, image, '--detector', detector, tinypose, *out), ['does not fit']),
+        ((onnx, image, '--detector', POSE, tinypose, *out), ['config of mmpose']),
+        ((onnx, image, '--device', 'cpu', *out), ['--device', 'ONNX file']),
+        ((onnx, image, '--box', 'nan', 2, 3, 4, *out), ['--box', 'numbers']),
+        ((onnx, image, '--box', 900, 2, 3, 4, *out), ['outside image.png', '48x64']),
         (
             (onnx, image, *text, '--box', 1, 2, 3, 4, *out),
             ['--box and --detector'],
@@ -178,5 +236,7 @@ def test_mistakes(call_tool, onnx, tinypose, tmp_path):
         ((onnx, image, tmp_path / 'image.jpg', *out), ['results of one name']),
     ]
     for arguments, words in cases:
-        assert_one_line(call_tool('predict.py', *arguments), *words)
+        done = call_tool('predict.py', *arguments)
+        assert_one_line(done, *words)
+        assert len(done.stderr) < 2000
     assert not any((tmp_path / 'out').glob('*.json'))

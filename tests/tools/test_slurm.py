@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -27,8 +28,10 @@ def call(repository, tmp_path, *words: str, **variables: str) -> list[str]:
 
 
 def test_a_task_for_each_gpu(repository, tmp_path):
+    spaced = str(tmp_path / 'a config.py')
+    Path(spaced).touch()
     said = call(
-        repository, tmp_path, 'slurm_train.sh', 'long', 'pose', 'a config.py', 'work',
+        repository, tmp_path, 'slurm_train.sh', 'long', 'pose', spaced, 'work',
         '--amp', GPUS='16', GPUS_PER_NODE='4', CPUS_PER_TASK='3',
         SRUN_ARGS='--time=9 --qos=low',
     )  # fmt: skip
@@ -36,27 +39,58 @@ def test_a_task_for_each_gpu(repository, tmp_path):
         *('--partition=long', '--job-name=pose', '--gres=gpu:4', '--ntasks=16'),
         *('--ntasks-per-node=4', '--cpus-per-task=3', '--kill-on-bad-exit=1'),
         *('--time=9', '--qos=low', 'py', '-u', f'{repository}/tools/train.py'),
-        *('a config.py', '--work-dir', 'work', '--amp', '--launcher', 'slurm'),
+        *(spaced, '--work-dir', 'work', '--amp', '--launcher', 'slurm'),
     ]
 
 
 def test_fewer_gpus_than_a_node_has(repository, tmp_path):
+    config = str(repository / CONFIG)
     said = call(
-        repository, tmp_path, 'slurm_test.sh', 'any', 'job', 'c.py', 'x.pth', GPUS='2'
+        repository, tmp_path, 'slurm_test.sh', 'any', 'job', config, 'x.pth', GPUS='2'
     )
     assert {'--gres=gpu:2', '--ntasks=2', '--ntasks-per-node=2'} < set(said)
     assert said[-5:] == [
-        *(f'{repository}/tools/test.py', 'c.py', 'x.pth', '--launcher', 'slurm'),
+        *(f'{repository}/tools/test.py', config, 'x.pth', '--launcher', 'slurm'),
     ]
 
 
-@pytest.mark.parametrize('script', ['slurm_train.sh', 'slurm_test.sh'])
-def test_a_word_is_missing(repository, script):
+@pytest.mark.parametrize(
+    ('words', 'variables', 'said'),
+    [
+        (
+            ('slurm_train.sh', 'a', 'b', 'c'),
+            {},
+            'needs PARTITION JOB_NAME CONFIG WORK_DIR',
+        ),
+        (('slurm_test.sh', 'a'), {}, 'needs PARTITION JOB_NAME CONFIG CHECKPOINT'),
+        (('slurm_train.sh', 'a', 'b', 'no.py', 'w'), {}, 'config not found: no.py'),
+        (('slurm_train.sh', 'a', 'b', CONFIG, 'w'), {'GPUS': 'x'}, "1, got 'x'"),
+        (('slurm_train.sh', 'a', 'b', CONFIG, 'w'), {'GPUS': '0'}, "1, got '0'"),
+        (('slurm_train.sh', 'a', 'b', CONFIG, 'w'), {'GPUS': '12'}, 'no multiple of'),
+        (('slurm_train.sh', 'a', 'b', CONFIG, 'w'), {}, 'srun not found'),
+        (('dist_train.sh', CONFIG), {}, 'needs CONFIG GPUS'),
+        (('dist_train.sh', CONFIG, 'two'), {}, 'GPUS must be a whole number'),
+        (('dist_train.sh', 'no.py', '2'), {}, 'config not found: no.py'),
+        (('dist_test.sh', CONFIG, '2'), {}, 'needs CONFIG CHECKPOINT GPUS'),
+    ],
+)
+def test_mistakes(repository, tmp_path, words, variables, said):
+    """One line, before anything is queued or started."""
+    if variables:
+        (tmp_path / 'srun').write_text(SRUN)
+        (tmp_path / 'srun').chmod(0o755)
     done = subprocess.run(
-        [repository / 'tools' / script, 'a', 'b', 'c'], capture_output=True, text=True
+        [repository / 'tools' / words[0], *words[1:]],
+        cwd=repository,
+        env={**os.environ, 'PATH': f'{tmp_path}:{os.environ["PATH"]}', **variables},
+        capture_output=True,
+        text=True,
     )
-    assert done.returncode
-    assert ': 4: ' in done.stderr
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith('error: ')
+    assert said in line
+    assert not done.stdout
 
 
 def test_without_gpus(repository, tmp_path):
