@@ -97,7 +97,7 @@ def main() -> None:
         print('warning: no checkpoint given: the weights are random', file=sys.stderr)
     model = load_model(cfg, args.config, args.checkpoint)
     plan = Plan(
-        size=tuple(args.input_size or input_size(cfg, args.config)),
+        size=tuple(args.input_size or input_size(cfg, args.config, '--input-size H W')),
         wanted=Wanted(
             args.backbone_only, args.with_preprocess, args.decode, args.label_map
         ),

@@ -36,8 +36,15 @@ def measure_config(path: str, size: tuple[int, int] | None = None) -> Complexity
         ) from error
 
 
-def input_size(cfg: Config, path: str) -> tuple[int, int]:
+def input_size(
+    cfg: Config, path: str, option: str = '--shape HEIGHT WIDTH'
+) -> tuple[int, int]:
     """Height and width of the images that the config's network is fed with.
+
+    Args:
+        cfg: The config.
+        path: Its file, for messages.
+        option: What sets it where the config does not say.
 
     Raises:
         UserError: If the config does not say.
@@ -51,5 +58,5 @@ def input_size(cfg: Config, path: str) -> tuple[int, int]:
         size = codec.get('input_size') if isinstance(codec, dict) else None
         size = size and (size[1], size[0])  # MMPose has (width, height)
     if not size:
-        raise UserError(f'{path} says no input size: give one on the command line')
+        raise UserError(f'{path} says no input size: give {option}')
     return int(size[0]), int(size[1])
