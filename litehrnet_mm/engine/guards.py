@@ -130,7 +130,8 @@ class LossGuardHook(Hook):
         Raises:
             UserError: If it is no number.
         """
-        loss = float((outputs or {}).get('loss', 0))
+        loss = (outputs or {}).get('loss', 0.0)
+        loss = loss.item() if isinstance(loss, torch.Tensor) else loss
         if math.isfinite(loss):
             return
         samples = (data_batch or {}).get('data_samples', ())
