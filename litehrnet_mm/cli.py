@@ -74,6 +74,12 @@ def preparation_parser(description: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    add_jobs(parser)
+    return parser
+
+
+def add_jobs(parser: argparse.ArgumentParser) -> None:
+    """Add ``--jobs``, the number of processes."""
     parser.add_argument(
         '--jobs',
         type=positive,
@@ -81,7 +87,6 @@ def preparation_parser(description: str | None) -> argparse.ArgumentParser:
         metavar='N',
         help='number of processes (default: one for each core, %(default)s)',
     )
-    return parser
 
 
 def counted(number: int, noun: str) -> str:

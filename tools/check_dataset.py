@@ -7,7 +7,6 @@ Every image and mask is decoded to its end, every annotation is looked at. Exit 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import Callable
@@ -18,7 +17,7 @@ from litehrnet_mm.checking.inspection import DataSet
 from litehrnet_mm.checking.leaks import find_leaks
 from litehrnet_mm.checking.report import as_text, count, write_report
 from litehrnet_mm.checking.sets import coco_set, folder_set, keypoints_of, sets_of
-from litehrnet_mm.cli import UserError, check_file, positive, run_tool
+from litehrnet_mm.cli import UserError, add_jobs, check_file, positive, run_tool
 from litehrnet_mm.engine.config_file import load_config
 from litehrnet_mm.engine.mask_loading import Labels
 from litehrnet_mm.engine.options import add_cfg_options
@@ -137,13 +136,7 @@ def add_kind(
     )
     parser.set_defaults(make=make)
     add = parser.add_argument
-    add(
-        '--jobs',
-        type=positive,
-        default=os.cpu_count() or 1,
-        metavar='N',
-        help='number of processes (default: one for each core, %(default)s)',
-    )
+    add_jobs(parser)
     add(
         '--show',
         type=positive,

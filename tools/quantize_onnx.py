@@ -17,10 +17,10 @@ from litehrnet_mm.cli import UserError, make_folder, positive, progress_bar, run
 from litehrnet_mm.deploy.quantize import Quantized, quantize
 from litehrnet_mm.evaluation.coco_keypoints import average_precision, read_persons
 from litehrnet_mm.evaluation.scores import MIN_KEYPOINT_SCORE
+from litehrnet_mm.prediction.sources import PICTURES
 from litehrnet_mm.runtime import PoseRuntime, SegRuntime, open_runtime
 from litehrnet_mm.visualization.pictures import read_image
 
-PICTURES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
 ROUNDS = 20
 
 

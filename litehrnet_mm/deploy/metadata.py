@@ -10,7 +10,7 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.registry import DATASETS
 
-from litehrnet_mm.engine.config_file import data_sets
+from litehrnet_mm.engine.config_file import data_sets, last_decode_head
 from litehrnet_mm.engine.options import is_pose, is_segmentation
 from litehrnet_mm.version import __version__
 
@@ -85,8 +85,7 @@ def _resizing(cfg: Config) -> dict[str, Any] | None:
 
 
 def _threshold(cfg: Config) -> float | None:
-    heads = cfg.model.decode_head
-    head = heads[-1] if isinstance(heads, (list, tuple)) else heads
+    head = last_decode_head(cfg.model)
     if head.get('out_channels') != 1:
         return None
     return 0.3 if head.get('threshold') is None else float(head['threshold'])

@@ -81,3 +81,9 @@ def data_sets(node: Any) -> Iterator[Mapping[str, Any]]:
         yield node
         for child in (node.get('dataset'), *(node.get('datasets') or ())):
             yield from data_sets(child)
+
+
+def last_decode_head(model: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The head of MMSegmentation that predicts: the last, where there are several."""
+    heads = model.get('decode_head', {})
+    return heads[-1] if isinstance(heads, (list, tuple)) else heads

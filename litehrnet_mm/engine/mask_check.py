@@ -18,7 +18,7 @@ from mmengine.registry import DATASETS, TRANSFORMS, DefaultScope
 from mmengine.runner import Runner
 
 from litehrnet_mm.cli import UserError, progress_bar
-from litehrnet_mm.engine.config_file import data_sets
+from litehrnet_mm.engine.config_file import data_sets, last_decode_head
 from litehrnet_mm.engine.mask_files import check_headers, not_found_fault
 from litehrnet_mm.engine.mask_loading import (
     CheckedLoading,
@@ -80,8 +80,7 @@ def watch_masks(runner: Runner, labels: Mapping[str, Labels]) -> None:
 def labels_of(cfg: Config, split: str) -> Labels:
     """The values that masks of a split may have, by network and metrics."""
     model = cfg.model.get('module', cfg.model)  # within test-time augmentation
-    heads = model.get('decode_head', {})
-    head = heads[-1] if isinstance(heads, (list, tuple)) else heads
+    head = last_decode_head(model)
     ignored = head.get('ignore_index', 255)
     if split != 'train':
         metrics = cfg.get(f'{split}_evaluator') or {}
