@@ -141,7 +141,8 @@ class LiteHRNet(BaseModule):
             ``(N, C_i, ⌈H/2^(i+2)⌉, ⌈W/2^(i+2)⌉)``.
 
         Raises:
-            ValueError: If the input has another rank, other channels, or is smaller.
+            ValueError: If the input has another rank, other channels, or is smaller;
+                while training, if BatchNorm would get one value per channel.
         """
         self._check_input(x)
         branches = [self.stem(x)]
@@ -169,6 +170,19 @@ class LiteHRNet(BaseModule):
             raise ValueError(
                 f'LiteHRNet takes images of at least {MIN_INPUT_SIDE}×'
                 f'{MIN_INPUT_SIDE} pixels, got {x.shape[2]}×{x.shape[3]}'
+            )
+        if self.training and x.shape[0] == 1:
+            self._check_statistics(x)
+
+    def _check_statistics(self, x: Tensor) -> None:
+        """Refuse a single image whose coarsest branch is a single pixel."""
+        coarsest = 2 ** (self.arch.stages[-1].num_branches + 1)
+        norms = (m for m in self.modules() if isinstance(m, nn.BatchNorm2d))
+        if max(x.shape[2:]) <= coarsest and any(norm.training for norm in norms):
+            raise ValueError(
+                f'LiteHRNet cannot be trained with one image of {x.shape[2]}×'
+                f'{x.shape[3]} pixels: BatchNorm would get one value per channel. '
+                'Give it two images or more, a larger image, or norm_eval=True'
             )
 
     def train(self, mode: bool = True) -> LiteHRNet:

@@ -116,6 +116,20 @@ def test_wrong_inputs_are_refused(shape):
     )
 
 
+def test_one_value_per_channel_cannot_train_batchnorm():
+    net = tiny()
+    for images in (random_images(2, 3, 32, 32), random_images(1, 3, 32, 33)):
+        assert net(images)[0].isfinite().all()
+    with pytest.raises(ValueError, match='one image of 32×32 pixels: BatchNorm'):
+        net(random_images(1, 3, 32, 32))
+    for able in (
+        tiny(norm_eval=True).train(),
+        tiny(norm_cfg=dict(type='GN', num_groups=1)),
+        net.eval(),
+    ):
+        assert able(random_images(1, 3, 32, 32))[0].isfinite().all()
+
+
 # --------------------------------------------------------------------- outputs
 
 

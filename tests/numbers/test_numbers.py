@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import random_shapes
 import torch
 from kill_and_resume import CONFIG, command
 from running import configure, forget_runs
@@ -11,6 +12,7 @@ from running import configure, forget_runs
 from litehrnet_mm.datasets import make_people
 from litehrnet_mm.engine.launch import train
 from litehrnet_mm.evaluation.coco_keypoints import average_precision, read_persons
+from litehrnet_mm.models.arch import ARCHS
 from litehrnet_mm.prediction.networks import open_network
 
 TINYPOSE = 'configs/pose/coco/td-hm_wider-naive-litehrnet-18_8xb64-210e_coco-256x192.py'
@@ -60,3 +62,16 @@ def test_float16_finds_the_same_persons(repository, tinypose, shared_data):
     found = average_precision(net, annotations, persons)
     assert kinds == {torch.float16}
     assert found == pytest.approx(0.6607, abs=0.005)
+
+
+@pytest.mark.parametrize('arch', ARCHS)
+def test_random_shapes(arch):
+    random_shapes.run(arch, 20)
+
+
+def test_what_is_not_finite_is_found():
+    net = random_shapes.LiteHRNet('naive-litehrnet-18')
+    random_shapes.one_pass(net, (2, 32, 40), seed=0)
+    net.stem.conv1.conv.weight.data[0] = float('nan')
+    with pytest.raises(AssertionError, match='output 0 at'):
+        random_shapes.one_pass(net, (2, 32, 40), seed=0)
