@@ -19,9 +19,9 @@ from running import configure, forget_runs, scalars
 
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.engine import launch
+from litehrnet_mm.engine.data_errors import data_errors
 from litehrnet_mm.engine.launch import test as evaluate
 from litehrnet_mm.engine.launch import train
-from litehrnet_mm.engine.preflight import data_errors
 from litehrnet_mm.evaluation.coco_submission import check_results
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs/pose'

@@ -10,8 +10,9 @@ from litehrnet_mm.analysis.keypoints import analyse, coco_metric
 from litehrnet_mm.analysis.report import as_text, write_report
 from litehrnet_mm.cli import UserError, run_tool
 from litehrnet_mm.engine.config_file import load_config
+from litehrnet_mm.engine.data_errors import data_errors
 from litehrnet_mm.engine.options import add_cfg_options
-from litehrnet_mm.engine.preflight import check_data, data_errors
+from litehrnet_mm.engine.preflight import check_data
 
 
 def parse_args() -> argparse.Namespace:

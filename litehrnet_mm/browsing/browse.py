@@ -22,8 +22,8 @@ from litehrnet_mm.browsing.views import (
     with_key,
 )
 from litehrnet_mm.cli import make_folder, progress_bar
+from litehrnet_mm.engine.data_errors import data_errors
 from litehrnet_mm.engine.options import is_segmentation
-from litehrnet_mm.engine.preflight import data_errors
 from litehrnet_mm.visualization import write_image
 from litehrnet_mm.visualization.windows import show_picture
 

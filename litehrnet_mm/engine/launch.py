@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,11 @@ from litehrnet_mm.checkpoints.targets import name_of
 from litehrnet_mm.cli import UserError, make_folder
 from litehrnet_mm.engine.backend_check import check_backends
 from litehrnet_mm.engine.building import bare_model
+from litehrnet_mm.engine.data_errors import data_errors
 from litehrnet_mm.engine.keypoint_check import check_keypoints
 from litehrnet_mm.engine.loading import CurrentKeysHook
 from litehrnet_mm.engine.mask_check import check_masks, watch_masks
-from litehrnet_mm.engine.preflight import check_data, data_errors
+from litehrnet_mm.engine.preflight import check_data
 from litehrnet_mm.engine.whole_files import newest_checkpoint
 
 TRAINING_STATE = ('optimizer', 'message_hub', 'meta')
@@ -119,8 +121,20 @@ def test(cfg: Config, allow_partial: bool, list_all: bool) -> None:
             model = bare_model(runner)
             check_fits(source, checkpoint, model, allow_partial, list_all, _way_out)
             runner.register_hook(CurrentKeysHook())
-        runner.test()
+        metrics = runner.test()
+    _say_nothing_counted(metrics)
     _leave_group()
+
+
+def _say_nothing_counted(metrics: Mapping[str, float]) -> None:
+    """Tell what metrics mean that are no numbers."""
+    if metrics.get('coco/AP') == -1:
+        why = 'AP is -1: the annotations have no person to count'
+    elif math.isnan(metrics.get('mIoU', 0)):
+        why = 'mIoU is NaN: no pixel of the masks has a class'
+    else:
+        return
+    print_log(why, 'current', logging.WARNING)
 
 
 def _leave_group() -> None:

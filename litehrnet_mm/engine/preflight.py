@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
 from mmengine.config import Config
 
-from litehrnet_mm.checking.coco_file import read_coco
 from litehrnet_mm.checkpoints.files import is_local
 from litehrnet_mm.cli import UserError
 
@@ -21,21 +17,6 @@ FILES = {
     'bbox_file': 'file of detected boxes',
     'headbox_file': 'file of head boxes',
 }
-
-# MMPose: "`reason` occurs when loading `file`."
-POSE_IMAGE = re.compile(r'`([^`]*)` occurs when loading `([^`]*)`')
-# MMSegmentation's loader, through mmcv: an assertion, or the system's own words.
-SEG_IMAGE = re.compile(r'failed to load image: (\S+)')
-# Python, where a class is built from a config.
-UNKNOWN_SETTING = re.compile(
-    r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'"
-)
-# MMEngine, for a class that nobody has registered.
-UNKNOWN_TYPE = re.compile(r'(\w+) is not in the (\S+) registry')
-# What readers of annotations raise when they do not find what they look for.
-FORMAT_ERRORS = (AssertionError, AttributeError, IndexError, KeyError, TypeError)
-FORMAT_ERRORS += (ValueError,)
-NO_SUCH_FILE = re.compile(r"No such file or directory: '([^']*)'")
 
 
 def check_data(
@@ -117,90 +98,3 @@ def _check_path(where: str, key: str, path: Path, roots: dict[str, Path]) -> Non
     if kind is None:
         kind = 'folder of masks' if where.endswith('seg_map_path') else 'image folder'
     raise UserError(f'{kind} not found: {path} (set {", or ".join(ways)})')
-
-
-@contextmanager
-def data_errors(cfg: Config) -> Iterator[None]:
-    """Turn a loader's error about a user's image or annotations into one line.
-
-    Args:
-        cfg: The config of the run.
-
-    Raises:
-        UserError: In place of an error that names a file of the data set. All other
-            errors pass as they are.
-    """
-    try:
-        yield
-    except UserError as error:
-        # From a data loader's worker it comes with that one's traceback.
-        raise UserError(str(error).strip().rsplit('UserError: ')[-1]) from error
-    except Exception as error:  # of any kind: decoders and loaders have their own
-        line = (
-            _describe_download(error)
-            or _describe_setting(error)
-            or _describe_data_error(cfg, error)
-        )
-        if line is None:
-            raise
-        raise UserError(line) from error
-
-
-def _describe_download(error: Exception) -> str | None:
-    if not isinstance(error, URLError):
-        return None
-    return (
-        f'weights to start from could not be fetched: {error.reason}; '
-        'model.backbone.init_cfg=None by --cfg-options starts without them'
-    )
-
-
-def _describe_setting(error: Exception) -> str | None:
-    """A class that there is not, or a setting that a class does not have."""
-    unknown = UNKNOWN_TYPE.search(str(error))
-    if isinstance(error, KeyError) and unknown:
-        return (
-            f'{unknown[1]} is not in the {unknown[2]} registry: mistyped in the config?'
-        )
-    found = UNKNOWN_SETTING.search(str(error))
-    if not isinstance(error, TypeError) or not found:
-        return None
-    return f'{found[1]} has no setting {found[2]!r}: mistyped in the config?'
-
-
-def _describe_data_error(cfg: Config, error: Exception) -> str | None:
-    # Errors of a data loader's worker carry a traceback before the message.
-    text = str(error)
-    paths = [
-        (key, path)
-        for split in ('train', 'val', 'test')
-        for _, key, path in named_paths(cfg.get(f'{split}_dataloader'), '')
-    ]
-    missing, pose, seg = (p.search(text) for p in (NO_SUCH_FILE, POSE_IMAGE, SEG_IMAGE))
-    folders = [path.resolve() for key, path in paths if key == 'folder']
-    if missing and any(x in Path(missing[1]).resolve().parents for x in folders):
-        return f'image not found: {missing[1]}'
-    if pose:
-        return f'image cannot be read: {pose[2]} ({" ".join(pose[1].split())})'
-    if seg:
-        return f'image cannot be read: {seg[1]}'
-    if not isinstance(error, FORMAT_ERRORS):
-        return None
-    for key, path in paths:
-        if key == 'ann_file' and path.suffix == '.json' and path.is_file():
-            fault = _annotation_fault(path)
-            if fault:
-                return fault
-    return None
-
-
-def _annotation_fault(path: Path) -> str | None:
-    """What keeps a COCO annotation file from being used, if anything does."""
-    try:
-        content = read_coco(path)
-    except UserError as error:
-        return str(error)
-    for key in ('images', 'categories', 'annotations'):
-        if key in content and not content[key]:
-            return f"annotation file {path}: its '{key}' is empty"
-    return None

@@ -1,10 +1,13 @@
 """Numbers that hold: the same twice, and nearly the same in half the precision."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import random_shapes
+import soak
 import torch
 from kill_and_resume import CONFIG, command
 from running import configure, forget_runs
@@ -75,3 +78,38 @@ def test_what_is_not_finite_is_found():
     net.stem.conv1.conv.weight.data[0] = float('nan')
     with pytest.raises(AssertionError, match='output 0 at'):
         random_shapes.one_pass(net, (2, 32, 40), seed=0)
+
+
+def test_memory_counts_all_processes(tmp_path):
+    script = tmp_path / 'hold.py'
+    script.write_text(
+        'import subprocess, sys\n'
+        'held = bytes(range(256)) * 400_000\n'  # 100 MB
+        'if len(sys.argv) < 2:\n'
+        '    child = subprocess.Popen([sys.executable, __file__, "child"])\n'
+        'print("ready", flush=True)\n'
+        'sys.stdin.read()\n'
+    )
+    words = [sys.executable, str(script)]
+    pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with subprocess.Popen(words, **pipes) as run:
+        for _ in range(2):
+            assert run.stdout.readline() == 'ready\n'
+        held = soak.memory(run.pid)
+        run.stdin.close()
+    assert 190 < held < 260
+    assert soak.memory(run.pid) is None
+
+
+def test_memory_that_grows_is_found():
+    flat = [(step, 900 + step % 3) for step in range(1, 301)]
+    assert soak.growth(soak.medians(flat, 300)) < 0.2
+    leak = [(step, 900 + step * 0.1) for step in range(1, 301)]
+    assert 2 < soak.growth(soak.medians(leak, 300)) < 3
+    warm = [(step, 300 if step < 50 else 900) for step in range(1, 301)]
+    assert soak.growth(soak.medians(warm, 300)) == 0
+
+
+def test_a_short_soak(tmp_path):
+    """In so few steps 5 percent are a leak of 1 MB a step; the long form allows 2."""
+    assert soak.growth(soak.soak(tmp_path, 60)) < 5

@@ -13,7 +13,7 @@ from running import CONFIG, LITE_CONFIG, TRAINING, assert_one_line, on
 from litehrnet_mm.checkpoints.files import read_checkpoint
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.engine.config_file import load_config
-from litehrnet_mm.engine.preflight import data_errors
+from litehrnet_mm.engine.data_errors import data_errors
 
 
 def test_a_checkpoint_of_weights_alone_cannot_be_resumed(

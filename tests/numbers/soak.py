@@ -1,0 +1,130 @@
+"""Train for long, with evaluations and checkpoints, and see that memory stays flat.
+
+    python tests/numbers/soak.py --steps 3000
+
+Counted is what all processes of the run really hold (Linux's proportional set size).
+After a warm-up of a sixth, the median over each further sixth of the steps must be
+within 2 percent of the first one's. Exit status 0 if it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from kill_and_resume import command, start
+
+from litehrnet_mm.cli import positive, progress_bar
+from litehrnet_mm.datasets import make_people
+
+IMAGES, BATCH, PARTS = 20, 2, 6
+EPOCH = IMAGES // BATCH
+STEP = re.compile(r'Epoch\(train\) +\[(\d+)\]\[ *(\d+)/')
+SIZE = re.compile(r'^Pss: +(\d+) kB', re.M)
+
+Samples = Sequence[tuple[int, float]]
+
+
+def family(pid: int) -> list[int]:
+    """The numbers of a process and of all that it started."""
+    found = [pid]
+    for listed in Path(f'/proc/{pid}/task').glob('*/children'):
+        for child in listed.read_text().split():
+            found += family(int(child))
+    return found
+
+
+def memory(pid: int) -> float | None:
+    """What a process and all that it started hold, in MB; nothing if they end."""
+    try:
+        texts = [Path(f'/proc/{p}/smaps_rollup').read_text() for p in family(pid)]
+        return sum(int(SIZE.search(text)[1]) for text in texts) / 1024
+    except (OSError, TypeError):
+        return None
+
+
+def watch(run: subprocess.Popen, log: Path, steps: int) -> list[tuple[int, float]]:
+    """Look at a run until it ends: steps done, and MB held then."""
+    samples: list[tuple[int, float]] = []
+    bar = iter(progress_bar(range(steps), steps, title='Training'))
+    shown = 0
+    while run.poll() is None:
+        epoch, step = (STEP.findall(log.read_text()) or [(1, 0)])[-1]
+        done = (int(epoch) - 1) * EPOCH + int(step)
+        held = memory(run.pid)
+        if done and held:
+            samples.append((done, held))
+        for _ in range(done - shown):
+            next(bar, None)
+        shown = max(shown, done)
+        time.sleep(0.2)
+    return samples
+
+
+def medians(samples: Samples, steps: int) -> list[float]:
+    """Over each part of the steps but the first, the median of what was held, in MB."""
+    parts: list[list[float]] = [[] for _ in range(PARTS)]
+    for done, held in samples:
+        parts[min(done * PARTS // steps, PARTS - 1)].append(held)
+    return [statistics.median(part) for part in parts[1:]]
+
+
+def growth(found: Sequence[float]) -> float:
+    """The greatest difference from the first, in percent of it."""
+    return max(abs(x / found[0] - 1) for x in found) * 100
+
+
+def soak(folder: Path, steps: int) -> list[float]:
+    """Train, and return :func:`medians`.
+
+    Raises:
+        AssertionError: If training does not end well.
+    """
+    epochs = steps // EPOCH
+    for name, images in (('train', IMAGES), ('val', 4)):
+        make_people(folder / 'data' / name, images, seed=0, persons=(1, 1))
+    words = command(folder / 'data', folder / 'work', epochs)
+    words.remove('--no-validate')
+    words += [
+        *('train_dataloader.num_workers=1', 'train_dataloader.persistent_workers=True'),
+        f'train_dataloader.batch_size={BATCH}',
+        f'train_cfg.val_interval={max(epochs // 30, 1)}',
+        f'val_dataloader.dataset.data_root={folder}/data/',
+        f'val_evaluator.ann_file={folder}/data/val/annotations/person_keypoints.json',
+        'test_dataloader=None',
+        'test_evaluator=None',
+        'test_cfg=None',
+    ]
+    log = folder / 'log.txt'
+    run = start(words, log)
+    samples = watch(run, log, steps)
+    assert run.returncode == 0, log.read_text()
+    return medians(samples, steps)
+
+
+def main() -> None:
+    """Train and judge."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        '--steps', type=positive, default=3000, help='default: %(default)s'
+    )
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        found = soak(Path(name), args.steps)
+    percent = growth(found)
+    held = ', '.join(f'{x:.0f}' for x in found)
+    print(f'{args.steps} steps: {held} MB, at most {percent:.1f} % from the first')
+    sys.exit(percent > 2)
+
+
+if __name__ == '__main__':
+    main()
