@@ -41,11 +41,11 @@ lint: install ## check style
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 
-lock: ## write requirements/lock/ anew from the pins in requirements/
-	requirements/lock.sh $(PYTHON)
+lock: ## write requirements/lock/ anew from the pins in requirements/ (OPTIONS= of uv)
+	requirements/lock.sh $(PYTHON) $(OPTIONS)
 
-audit: ## ask the vulnerability database about every locked package
-	requirements/audit.sh $(PYTHON)
+audit: ## ask a database of vulnerabilities about what is locked (OPTIONS= of pip-audit)
+	requirements/audit.sh $(PYTHON) $(OPTIONS)
 
 env-info: install ## print the versions of everything that matters
 	$(RUN) tools/env_info.py
