@@ -4,14 +4,18 @@ VENV ?= .venv
 STAMP := $(VENV)/.installed
 RUN := $(VENV)/bin/python
 
-.PHONY: help install demo demo-seg test test-faults lint env-info clean
+TORCH ?= 2.6.0
+TORCHVISION ?= 0.21.0
+
+.PHONY: help install demo demo-seg test test-core test-versions test-faults lint lock \
+	audit env-info clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
 install: $(STAMP) ## make .venv with everything in it
 
-$(STAMP): requirements/install.sh $(wildcard requirements/*.txt) setup.py
+$(STAMP): requirements/install.sh $(wildcard requirements/lock/*.txt) setup.py
 	requirements/install.sh $(VENV) $(PYTHON)
 	@touch $@
 
@@ -24,12 +28,24 @@ demo-seg: install ## train on synthetic streets, evaluate, draw the predicted cl
 test: install ## run the tests
 	$(RUN) -m pytest
 
+test-core: install ## run the tests of what depends on versions
+	$(RUN) -m pytest @tests/versions/core.txt
+
+test-versions: ## run those with other versions: TORCH=, TORCHVISION=, PYTHON=, MMCV=a wheel
+	tests/versions/run.sh $(TORCH) $(TORCHVISION) $(PYTHON) $(MMCV)
+
 test-faults: install ## kill training twenty times and resume it, and compare the weights
 	$(RUN) tests/faults/kill_and_resume.py --kills 20
 
 lint: install ## check style
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+
+lock: ## write requirements/lock/ anew from the pins in requirements/ (OPTIONS= of uv)
+	requirements/lock.sh $(PYTHON) $(OPTIONS)
+
+audit: ## ask a database of vulnerabilities about what is locked (OPTIONS= of pip-audit)
+	requirements/audit.sh $(PYTHON) $(OPTIONS)
 
 env-info: install ## print the versions of everything that matters
 	$(RUN) tools/env_info.py

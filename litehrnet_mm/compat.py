@@ -10,6 +10,8 @@ and says at DEBUG level what it did:
 * since PyTorch 2.6 ``torch.load`` accepts tensors and plain containers only, which
   refuses MMEngine's own training checkpoints. Their types are allow-listed.
   ``weights_only`` itself stays on: a file that would run code is still refused;
+* for a URL, unlike a file, PyTorch leaves ``weights_only`` off. It is switched on for
+  what MMEngine fetches;
 * MMEngine's use of ``pkg_resources`` is deprecated, which is not said again and again.
 """
 
@@ -19,10 +21,13 @@ import importlib.util
 import logging
 import pickle
 import warnings
+from functools import partial
 from types import SimpleNamespace
 from typing import Callable, NoReturn
 
 import torch
+
+from litehrnet_mm.on_import import after_import
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +57,7 @@ def apply_compat() -> None:
         logger.debug('mmcv._ext not found: stand-ins serve the compiled operators')
     torch.serialization.add_safe_globals(checkpoint_types())
     logger.debug('MMEngine checkpoint types allow-listed for torch.load')
+    after_import('mmengine.runner.checkpoint', restrict_downloads)
     _applied = True
 
 
@@ -99,6 +105,13 @@ def _stand_in(operator: str) -> Callable:
 
     missing_operator.__name__ = operator
     return missing_operator
+
+
+def restrict_downloads() -> None:
+    """Read what MMEngine downloads as it reads files, with ``weights_only``."""
+    from mmengine.runner import checkpoint
+
+    checkpoint.load_url = partial(checkpoint.load_url, weights_only=True)
 
 
 def checkpoint_types() -> list[Callable | tuple[Callable, str]]:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Make a virtual environment with the tested set of packages and this project in it.
+# Make a virtual environment with the locked set of packages and this project in it.
 # Usage: requirements/install.sh VENV [PYTHON]
 set -eu
 cd "$(dirname "$0")/.."
@@ -28,8 +28,14 @@ trap 'kill $! 2>/dev/null' EXIT
 
 echo "Making $venv and installing PyTorch (several GB with its CUDA libraries) ..."
 "$python" -m venv "$venv"
-pip="$venv/bin/python -m pip --disable-pip-version-check"
-$pip install -r requirements/torch.txt -c requirements/runtime.txt
+# Only files with a hash that the lock holds, and nothing that the lock does not name. What
+# is built from source is built with what is there by then.
+install() {
+    "$venv/bin/python" -m pip --disable-pip-version-check install --no-deps \
+        --no-build-isolation "$@"
+}
+install --require-hashes -r requirements/lock/build.txt
+install --require-hashes -r requirements/lock/torch.txt
 echo 'Installing OpenMMLab and what it needs ...'
-$pip install --no-deps -r requirements/runtime.txt -r requirements/dev.txt
-$pip install --no-deps --no-build-isolation --editable .
+install --require-hashes -r requirements/lock/runtime.txt -r requirements/lock/dev.txt
+install --no-index --editable .

@@ -403,6 +403,30 @@ def test_code_in_a_checkpoint_is_refused(tmp_path, container, kind, forbidden):
     assert not marker.exists()
 
 
+DOWNLOAD = """
+import os, sys
+import {first}
+from mmengine.runner.checkpoint import CheckpointLoader
+found = CheckpointLoader.load_checkpoint('https://example.invalid/' + sys.argv[1])
+print(found['state_dict']['w'].tolist())
+"""
+
+
+@pytest.mark.parametrize('first', ['litehrnet_mm', 'mmengine.runner, litehrnet_mm'])
+def test_code_in_a_download_is_refused(tmp_path, repository, monkeypatch, first):
+    """PyTorch does not fetch again what its folder of downloads has."""
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    folder, marker = tmp_path / 'hub/checkpoints', tmp_path / 'marker'
+    folder.mkdir(parents=True)
+    write_malicious(folder / 'bad.pth', 'zip', make_payload('system', marker))
+    torch.save(dict(state_dict={'w': torch.ones(2)}), folder / 'good.pth')
+    script = DOWNLOAD.format(first=first)
+    assert '[1.0, 1.0]' in run_script(script, repository, 'good.pth')
+    with pytest.raises(AssertionError, match='UnpicklingError'):
+        run_script(script, repository, 'bad.pth')
+    assert not marker.exists()
+
+
 def test_the_payloads_would_run(tmp_path):
     """Else the test above would prove nothing."""
     for kind in ('system', 'exec', 'copy', 'array'):

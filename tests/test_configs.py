@@ -13,6 +13,7 @@ from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from nets import random_images, randomise, relative_difference
 from running import LITE_CONFIG
+from urls import DOCUMENTED, documented_urls, urls
 
 from litehrnet_mm.models.arch import ARCHS
 
@@ -76,6 +77,7 @@ def test_leaves_are_short_and_build(path):
     lines = path.read_text(encoding='utf-8').splitlines()
     assert len(lines) <= 15
     cfg = Config.fromfile(path)
+    assert urls(cfg.to_dict()) == documented_urls(path)
     cfg.model.backbone.init_cfg = None  # a download of ImageNet's weights
     model = MODELS.build(cfg.model)
     if 'litehrnet' in path.name:
@@ -89,6 +91,16 @@ def test_leaves_are_short_and_build(path):
     assert cfg.train_cfg.max_epochs == epochs == cfg.param_scheduler[1].end
     height, width = map(int, re.search(r'(\d+)x(\d+)\D*$', path.stem).groups())
     assert tuple(cfg.codec.input_size) == (width, height)
+
+
+def test_what_configs_fetch_is_found_and_documented():
+    assert len(DOCUMENTED) == 3
+    for pattern in DOCUMENTED:
+        assert list(ROOT.glob(pattern))
+    model = dict(a=[dict(init_cfg=dict(checkpoint='torchvision://resnet50'))])
+    assert urls(model) == {'torchvision://resnet50'}
+    assert urls(dict(backbone=dict(pretrained=True))) == {'True'}
+    assert urls(dict(pretrained=None, checkpoint='a/b.pth')) == set()
 
 
 OFFICIAL = [

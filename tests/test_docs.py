@@ -45,8 +45,10 @@ LOG = """\
 
 # What is not called here, as patterns of the call, and where it is.
 ELSEWHERE = {
-    r'make demo': 'too long for a test; its parts: tests/tools/test_demo_seg.py',
+    r'make demo': 'too long for a test; shortened: tests/offline/test_offline.py',
     r'make (test|lint|install|test-faults)|python -m pytest .*': '.ci/run',
+    r'make (test-core|test-versions .*)': 'parts of .ci/run',
+    r'make (lock|audit)( .*)?': 'needs a network',
     r'pip .*': 'requirements/install.sh',
     r'wget .*|unzip .*': 'needs a network',
     r'python -m zipfile .*': "Python's own",

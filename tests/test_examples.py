@@ -18,6 +18,7 @@ from mmengine.registry import DefaultScope
 from mmengine.structures import PixelData
 from mmpretrain.structures import DataSample
 from mmseg.structures import SegDataSample
+from urls import urls
 
 from litehrnet_mm.engine.building import build_model
 from litehrnet_mm.engine.config_file import load_config
@@ -31,6 +32,7 @@ def make(name: str):
     (path,) = EXAMPLES.glob(name)
     assert len(path.read_text().splitlines()) <= 30
     cfg = load_config(str(path), {})
+    assert urls(cfg.to_dict()) == set()
     model = build_model(cfg, path.name)
     assert isinstance(model.backbone, LiteHRNet)
     return cfg, model

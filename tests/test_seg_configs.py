@@ -9,6 +9,7 @@ import torch
 from mmengine.config import Config
 from mmengine.optim.optimizer import amp_optimizer_wrapper
 from running import configure, forget_runs, scalars
+from urls import documented_urls, urls
 
 from litehrnet_mm.engine import launch
 from litehrnet_mm.engine.launch import train
@@ -68,6 +69,7 @@ def test_trains_one_step_and_evaluates(path, seg_data, tmp_path, monkeypatch):
 def test_leaves_are_short_and_named_for_what_they_do(path):
     assert len((CONFIGS / path).read_text(encoding='utf-8').splitlines()) <= 15
     cfg = Config.fromfile(CONFIGS / path)
+    assert urls(cfg.to_dict()) == documented_urls(CONFIGS / path)
     gpus, images = map(int, re.search(r'(\d+)xb(\d+)', path).groups())
     assert cfg.train_dataloader.batch_size == images
     assert cfg.auto_scale_lr.base_batch_size == gpus * images

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 from urllib.error import URLError
 
@@ -61,6 +62,11 @@ def data_errors(cfg: Config) -> Iterator[None]:
 
 
 def _describe_download(error: Exception) -> str | None:
+    if isinstance(error, UnpicklingError):
+        return (
+            'weights that were fetched are refused: they hold more than tensors and '
+            'plain values, which could run code; get them from a source you trust'
+        )
     if not isinstance(error, URLError):
         return None
     return (

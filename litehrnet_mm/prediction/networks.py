@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 import numpy as np
 from mmengine.config import Config
@@ -75,7 +75,7 @@ class TorchSeg:
         return found[0].cpu().numpy().astype(np.uint8)
 
 
-Network = PoseRuntime | SegRuntime | TorchPose | TorchSeg
+Network = Union[PoseRuntime, SegRuntime, TorchPose, TorchSeg]  # Python 3.9
 
 
 def takes_boxes(network: Network) -> bool:

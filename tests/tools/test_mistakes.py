@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from pickle import UnpicklingError
 from urllib.error import URLError
 
 import pytest
@@ -243,3 +244,9 @@ def test_weights_that_cannot_be_fetched(repository):
     cfg = load_config(str(repository / CONFIG), {})
     with pytest.raises(UserError, match=r'no route.*init_cfg=None'), data_errors(cfg):
         raise URLError('no route')
+
+
+def test_fetched_weights_that_would_run_code(repository):
+    cfg = load_config(str(repository / CONFIG), {})
+    with pytest.raises(UserError, match=r'fetched are refused.*code'), data_errors(cfg):
+        raise UnpicklingError('Weights only load failed.')
