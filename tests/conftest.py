@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import config as mmengine_config
+from mmengine.registry import DefaultScope
 from pose_data import make_roots as make_pose_roots
 from seg_data import make_roots as make_scene_roots
 
@@ -21,6 +22,13 @@ mmengine_config.is_installed = functools.cache(mmengine_config.is_installed)
 
 DATA_VARIABLE = 'LITEHRNET_MM_TEST_DATA'
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def no_scope_is_left():
+    """A run leaves its default scope, in which the next test would look for classes."""
+    yield
+    DefaultScope._instance_dict.clear()
 
 
 @pytest.fixture(scope='session')

@@ -12,6 +12,7 @@ gates with it, and the full resolution is multiplied once a block instead of twi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Union
 
 import torch
 import torch.nn.functional as F
@@ -26,7 +27,7 @@ OPEN = 32.0
 """Where a sigmoid is exactly 1, in all floating-point formats of 32 bits and less."""
 
 
-Waiting = Tensor | list[Tensor]
+Waiting = Union[Tensor, list[Tensor]]
 """Gates ``(N, C, 1, 1)`` of all branches joined; in graphs, those of each."""
 
 

@@ -20,9 +20,9 @@ from litehrnet_mm.engine.preflight import named_paths
 POSE_IMAGE = re.compile(r'`([^`]*)` occurs when loading `([^`]*)`')
 # MMSegmentation's loader, through mmcv: an assertion, or the system's own words.
 SEG_IMAGE = re.compile(r'failed to load image: (\S+)')
-# Python, where a class is built from a config.
+# Python, where a class is built from a config; 3.9 does not name the class.
 UNKNOWN_SETTING = re.compile(
-    r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'"
+    r"(?:(\w+)\.)?__init__\(\) got an unexpected keyword argument '(\w+)'"
 )
 # MMEngine, for a class that nobody has registered.
 UNKNOWN_TYPE = re.compile(r'(\w+) is not in the (\S+) registry')
@@ -85,7 +85,8 @@ def _describe_setting(error: Exception) -> str | None:
     found = UNKNOWN_SETTING.search(str(error))
     if not isinstance(error, TypeError) or not found:
         return None
-    return f'{found[1]} has no setting {found[2]!r}: mistyped in the config?'
+    kind = found[1] or 'a class'
+    return f'{kind} has no setting {found[2]!r}: mistyped in the config?'
 
 
 def _describe_data_error(cfg: Config, error: Exception) -> str | None:

@@ -75,7 +75,7 @@ class TorchSeg:
         return found[0].cpu().numpy().astype(np.uint8)
 
 
-Network = Union[PoseRuntime, SegRuntime, TorchPose, TorchSeg]  # Python 3.9
+Network = Union[PoseRuntime, SegRuntime, TorchPose, TorchSeg]
 
 
 def takes_boxes(network: Network) -> bool:

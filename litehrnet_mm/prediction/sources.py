@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Union
 
 import cv2
 import numpy as np
@@ -130,7 +131,7 @@ class Film:
             capture.release()
 
 
-Source = Pictures | Film
+Source = Union[Pictures, Film]
 
 
 def open_sources(inputs: Sequence[str]) -> list[Source]:
