@@ -111,6 +111,7 @@ def test_two_classes_by_one_output(repository, frames, tmp_path, wanted):
         loss_decode=dict(type='CrossEntropyLoss', use_sigmoid=True),
     )
     cfg.model.backbone.arch = tiny_extra()
+    torch.manual_seed(0)
     model = build_model(cfg, CONFIG).train(False)
     model.cfg = cfg
     with DefaultScope.overwrite_default_scope('mmseg'):
