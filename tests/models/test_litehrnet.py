@@ -130,6 +130,20 @@ def test_one_value_per_channel_cannot_train_batchnorm():
         assert able(random_images(1, 3, 32, 32))[0].isfinite().all()
 
 
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_the_stem_stays_in_float32_under_bfloat16(dtype):
+    net, images = tiny().eval(), random_images(1, 3, 64, 64)
+    found = []
+    net.stem.register_forward_hook(lambda module, inputs, output: found.append(output))
+    expected = net.stem(images)
+    with torch.autocast('cpu', dtype=dtype):
+        assert net(images)[0].dtype == dtype
+    if dtype == torch.bfloat16:
+        assert torch.equal(found[-1], expected)
+    else:
+        assert found[-1].dtype == torch.float16
+
+
 # --------------------------------------------------------------------- outputs
 
 
