@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.utils import ManagerMixin
+from nets import tiny_extra
 
 from litehrnet_mm.engine.config_file import load_config
 from litehrnet_mm.engine.options import apply_common, make_parser
@@ -51,6 +52,19 @@ def assert_one_line(done: subprocess.CompletedProcess, *words: object) -> None:
     (line,) = [x for x in done.stderr.splitlines() if x.startswith('error: ')]
     assert done.stderr.splitlines()[-1] == line
     assert all(str(word) in line for word in words), line
+
+
+def narrow(config: str, folder: Path) -> Path:
+    """A config like another, of a net that is quick to build and to export."""
+    arch = dict(_delete_=True, **tiny_extra())
+    is_pose = config.startswith('configs/pose')
+    head = dict(head=dict(in_channels=8))
+    if not is_pose:
+        head = dict(decode_head=dict(in_channels=[8, 16, 24, 32]))
+    model = dict(backbone=dict(arch=arch), **head)
+    path = folder / Path(config).name
+    path.write_text(f"_base_ = '{Path(config).resolve()}'\nmodel = {model!r}\n")
+    return path
 
 
 def forget_runs() -> None:
