@@ -270,6 +270,17 @@ def test_pretrained_initialisation_takes_the_backbone_out_of_a_pose_net(tmp_path
 # ------------------------------------------------------------------ the options
 
 
+def test_every_channel_of_the_input_counts():
+    net = tiny(in_channels=5).eval()
+    images = random_images(1, 5, 64, 64)
+    with torch.no_grad():
+        (expected,) = net(images)
+        for channel in range(5):
+            others = images.clone()
+            others[:, channel] += 1
+            assert not torch.equal(net(others)[0], expected)
+
+
 @pytest.mark.parametrize('arch', sorted(PUBLISHED))
 @pytest.mark.parametrize('with_head', [True, False])
 def test_checkpointing_changes_no_output_and_no_gradient(arch, with_head):

@@ -38,20 +38,15 @@ def test_weights_and_settings(call_tool, tiny, tmp_path):
     model = randomise(build_model(load_config(str(tiny), {}), str(tiny))).eval()
     weights, out = tmp_path / 'weights.pth', tmp_path / 'net.onnx'
     torch.save(dict(state_dict=model.state_dict()), weights)
-    options = (
-        '--input-size',
-        64,
-        96,
-        '--cfg-options',
-        'model.test_cfg.flip_test=False',
-    )
-    done = call_tool('export_onnx.py', tiny, weights, out, *options)
+    done = call_tool(
+        'export_onnx.py', tiny, weights, out, '--input-size', 64, 96,
+        '--cfg-options', 'model.test_cfg.flip_test=False',
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert 'weights are random' not in done.stderr
     images = random_images(1, 3, 64, 96)
-    (found,) = onnxruntime.InferenceSession(str(out)).run(
-        None, dict(images=images.numpy())
-    )
+    session = onnxruntime.InferenceSession(str(out))
+    (found,) = session.run(None, dict(images=images.numpy()))
     with torch.no_grad():
         expected = model(images, None, mode='tensor')
     torch.testing.assert_close(torch.from_numpy(found), expected, rtol=1e-3, atol=1e-4)
