@@ -4,7 +4,7 @@ VENV ?= .venv
 STAMP := $(VENV)/.installed
 RUN := $(VENV)/bin/python
 
-.PHONY: help install demo demo-seg test test-faults lint env-info clean
+.PHONY: help install demo demo-seg test test-faults test-options lint env-info clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -26,6 +26,9 @@ test: install ## run the tests
 
 test-faults: install ## kill training twenty times and resume it, and compare the weights
 	$(RUN) tests/faults/kill_and_resume.py --kills 20
+
+test-options: install ## have each option ignored, one at a time, and see that a test fails
+	$(RUN) tests/options/check_options.py
 
 lint: install ## check style
 	$(RUN) -m ruff check .

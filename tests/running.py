@@ -16,6 +16,9 @@ from litehrnet_mm.engine.options import apply_common, make_parser
 CONFIG = 'configs/pose/coco/td-hm_wider-naive-litehrnet-18_8xb64-210e_coco-256x192.py'
 LITE_CONFIG = 'configs/pose/coco/td-hm_litehrnet-18_8xb64-210e_coco-256x192.py'
 
+NARROW = 'narrow_'
+"""What the names of small configs start with."""
+
 # BatchNorm folded into converted weights has no statistics to adapt: norm_eval.
 TRAINING = [
     'model.backbone.norm_eval=True',
@@ -62,7 +65,8 @@ def narrow(config: str, folder: Path) -> Path:
     if not is_pose:
         head = dict(decode_head=dict(in_channels=[8, 16, 24, 32]))
     model = dict(backbone=dict(arch=arch), **head)
-    path = folder / Path(config).name
+    # A name that no run of a user has, in case it writes into work_dirs/.
+    path = folder / f'{NARROW}{Path(config).name}'
     path.write_text(f"_base_ = '{Path(config).resolve()}'\nmodel = {model!r}\n")
     return path
 

@@ -47,6 +47,7 @@ LOG = """\
 ELSEWHERE = {
     r'make demo': 'too long for a test; its parts: tests/tools/test_demo_seg.py',
     r'make (test|lint|install|test-faults)|python -m pytest .*': '.ci/run',
+    r'make test-options': 'half an hour; a short form: tests/options/test_options.py',
     r'pip .*': 'requirements/install.sh',
     r'wget .*|unzip .*': 'needs a network',
     r'python -m zipfile .*': "Python's own",

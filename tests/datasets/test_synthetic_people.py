@@ -473,6 +473,7 @@ def test_contact_sheet_draws_over_half_of_the_images(tmp_path):
     path, look = tmp_path / 'new' / 'sheet.png', ((160, 128), (3, 3))
     write_contact_sheet(path, 4, columns=2, rows=2, size=look[0], persons=look[1])
     sheet = cv2.imread(str(path))
+    assert sheet.shape == (2 * 132, 2 * 164, 3)
     tiles = [sheet[r : r + 128, c : c + 160] for r in (2, 134) for c in (2, 166)]
     plain = [
         np.array_equal(t, render_people(4, k, *look)[0]) for k, t in enumerate(tiles)

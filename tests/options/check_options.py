@@ -14,6 +14,7 @@ import argparse
 import io
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,12 +29,13 @@ import litehrnet_mm  # noqa: F401  before any test imports mmpose: see compat.py
 from litehrnet_mm.analysis.tables import text_table
 from litehrnet_mm.cli import UserError, counted, positive, progress_bar, run_tool
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(1, str(Path(__file__).parents[1]))
 
 from ignoring import ignore
 from option_table import ROOT, absent_tests, function_of, read_table
+from running import NARROW
 
-NOTICED, MISSED, OTHER = 'noticed', 'not noticed', 'its test does not pass'
+NOTICED, MISSED, BROKEN = 'noticed', 'not noticed', 'its test does not run, or fails'
 # Whatever the project says for a run of all tests, here each has a process.
 PYTEST = ('-o', 'addopts=--import-mode=importlib', '-p', 'no:cacheprovider', '-q')
 
@@ -126,7 +128,7 @@ def check(
     bar = progress_bar(in_turns(work, 1), 1, title='All tests as they are')
     ((_, plain),) = bar
     before = outcomes_in(plain)
-    verdicts, folders = dict.fromkeys(tests, OTHER), dict.fromkeys(tests, plain)
+    verdicts, folders = dict.fromkeys(tests, BROKEN), dict.fromkeys(tests, plain)
     work = [
         ([node], name, folder / str(k))
         for k, (name, node) in enumerate(tests.items())
@@ -136,8 +138,10 @@ def check(
     ]
     bar = progress_bar(in_turns(work, jobs), len(work), title='An option ignored')
     for name, place in bar:
-        failed = 'failed' in outcomes_in(place).values()
-        verdicts[name], folders[name] = NOTICED if failed else MISSED, place
+        found = outcomes_in(place).values()
+        folders[name] = place
+        if found:
+            verdicts[name] = NOTICED if 'failed' in found else MISSED
     return verdicts, folders
 
 
@@ -180,6 +184,12 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def remove_litter() -> None:
+    """Remove what runs wrote whose ``--work-dir`` was ignored."""
+    for path in (ROOT / 'work_dirs').rglob(f'{NARROW}*'):
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def chosen(words: Sequence[str]) -> dict[str, dict[str, str]]:
     """The part of the table whose names contain one of the words, or all of it."""
     table = {
@@ -210,6 +220,7 @@ def main() -> None:
             wrong = [x for x, verdict in verdicts.items() if verdict != NOTICED]
             for place in dict.fromkeys(folders[name] for name in wrong):
                 print((place / 'output.txt').read_text())
+    remove_litter()
     print(report(table, verdicts))
     sys.exit(0 if set(verdicts.values()) == {NOTICED} else 1)
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import argparse
 import copy
 import functools
+import importlib
 import inspect
 import os
-import pkgutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -64,11 +64,12 @@ def _parse_and_ignore(
 
 def ignore_argument(owner: str, name: str) -> None:
     """Ignore an argument of a function, of a constructor, or of ``X.__call__``."""
-    if owner.endswith('.__call__'):
-        cls = pkgutil.resolve_name(owner.removesuffix('.__call__'))
-        cls.__call__ = without(cls.__call__, name)
+    public = owner.removesuffix('.__call__')
+    package, _, own = public.rpartition('.')
+    found = getattr(importlib.import_module(package), own)
+    if public != owner:
+        found.__call__ = without(found.__call__, name)
         return
-    found = pkgutil.resolve_name(owner)
     if inspect.isclass(found):
         found.__init__ = without(found.__init__, name)
         return

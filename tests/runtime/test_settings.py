@@ -8,7 +8,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from litehrnet_mm.runtime import PoseRuntime, SegRuntime, model, open_runtime
+from litehrnet_mm import runtime
+from litehrnet_mm.runtime import PoseRuntime, model
 from litehrnet_mm.runtime.model import PREFIX, RuntimeModel
 
 FACTS = dict(input_size=[8, 8], mean=[0, 0, 0], std=[1, 1, 1], rgb=True)
@@ -54,7 +55,9 @@ def seg_file(tmp_path) -> Path:
     return write_file(tmp_path / 'seg.onnx', SEG, 'logits')
 
 
-@pytest.mark.parametrize('kind', [RuntimeModel, PoseRuntime, SegRuntime, open_runtime])
+@pytest.mark.parametrize(
+    'kind', ['RuntimeModel', 'PoseRuntime', 'SegRuntime', 'open_runtime']
+)
 def test_settings_reach_the_backend(kind, pose_file, seg_file, monkeypatch):
     asked = []
     session = model.onnxruntime.InferenceSession
@@ -65,9 +68,9 @@ def test_settings_reach_the_backend(kind, pose_file, seg_file, monkeypatch):
 
     monkeypatch.setattr(model.onnxruntime, 'InferenceSession', note)
     monkeypatch.setattr(model, 'open_backend', lambda *args: asked.append(args))
-    path = seg_file if kind is SegRuntime else pose_file
+    path = seg_file if kind == 'SegRuntime' else pose_file
     settings = dict(threads=3, providers=['Fast'], backend='openvino')
-    kind(path, **settings)
+    getattr(runtime, kind)(path, **settings)
     assert asked[-2:] == [(3, ['Fast']), (path, 'openvino', 3)]
 
 

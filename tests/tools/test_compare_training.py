@@ -3,7 +3,7 @@
 import json
 
 from mmengine.config import Config
-from running import assert_one_line
+from running import assert_one_line, narrow
 
 from litehrnet_mm import workflow
 from litehrnet_mm.cli import UserError
@@ -43,7 +43,9 @@ def test_all_are_trained_alike_and_a_second_call_only_reads(
     assert (work / 'comparison.md').read_text() == page
 
 
-def test_options_reach_the_configs(seg_data, call_tool, tmp_path, monkeypatch):
+def test_options_reach_the_configs(
+    repository, seg_data, call_tool, tmp_path, monkeypatch
+):
     flows = []
 
     class Flow(workflow.Workflow):
@@ -55,11 +57,14 @@ def test_options_reach_the_configs(seg_data, call_tool, tmp_path, monkeypatch):
 
     monkeypatch.setattr(workflow, 'Workflow', Flow)
     options = ['--iterations', 70, '--batch-size', 3, '--crop', 64, 96, '--seed', 5]
-    options += ['--work-dir', tmp_path, '--cfg-options', 'env_cfg.cudnn_benchmark=0']
-    done = call_tool('compare_training.py', CONFIGS[0], *options)
+    options += ['--work-dir', tmp_path / 'work']
+    options += ['--cfg-options', 'env_cfg.cudnn_benchmark=0']
+    monkeypatch.chdir(repository)
+    config = narrow(CONFIGS[0], tmp_path)
+    done = call_tool('compare_training.py', config, *options)
     assert_one_line(done, 'enough')
     (flow,) = flows
-    assert flow.work == tmp_path / NAMES[0]
+    assert flow.work == tmp_path / 'work' / config.stem
     cfg = Config.fromfile(flow.config)
     assert cfg.train_cfg.max_iters == cfg.param_scheduler[-1].end == 70
     assert cfg.train_dataloader.batch_size == 3
