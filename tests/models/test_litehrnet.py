@@ -233,6 +233,16 @@ def test_fusion_is_the_written_formula():
             torch.testing.assert_close(y, sum(terms).relu())
 
 
+@pytest.mark.parametrize('fusion', ['released', 'plain'])
+def test_nets_of_both_fusions_have_the_same_weights_and_differ(fusion):
+    default, net = tiny().eval(), LiteHRNet(tiny_extra(), fusion=fusion).eval()
+    net.load_state_dict(default.state_dict(), strict=True)
+    images = random_images(1, 3, 64, 64)
+    with torch.no_grad():
+        same = torch.equal(net(images)[0], default(images)[0])
+    assert same == (fusion == 'released')
+
+
 def test_the_input_is_left_alone():
     images = random_images(2, 3, 64, 64)
     before = images.clone()
@@ -296,6 +306,17 @@ def test_pretrained_initialisation_takes_the_backbone_out_of_a_pose_net(tmp_path
 
 
 # ------------------------------------------------------------------ the options
+
+
+def test_every_channel_of_the_input_counts():
+    net = tiny(in_channels=5).eval()
+    images = random_images(1, 5, 64, 64)
+    with torch.no_grad():
+        (expected,) = net(images)
+        for channel in range(5):
+            others = images.clone()
+            others[:, channel] += 1
+            assert not torch.equal(net(others)[0], expected)
 
 
 @pytest.mark.parametrize('arch', sorted(PUBLISHED))
