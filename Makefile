@@ -44,7 +44,7 @@ test-numbers: install ## run every net forward and backward on 2,000 random shap
 	$(RUN) tests/numbers/random_shapes.py --passes 2000
 
 test-soak: install ## train 3,000 steps and see that memory stays flat
-	PYTHONPATH=tests/faults $(RUN) tests/numbers/soak.py --steps 3000
+	$(RUN) tests/faults/soak.py --steps 3000
 
 lint: install ## check style
 	$(RUN) -m ruff check .
