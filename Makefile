@@ -7,8 +7,8 @@ RUN := $(VENV)/bin/python
 TORCH ?= 2.6.0
 TORCHVISION ?= 0.21.0
 
-.PHONY: help install demo demo-seg test test-core test-versions test-faults lint lock \
-	audit env-info clean
+.PHONY: help install demo demo-seg test test-core test-versions test-faults test-numbers \
+	test-options test-soak lint lock audit env-info clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -36,6 +36,15 @@ test-versions: ## run those with other versions: TORCH=, TORCHVISION=, PYTHON=, 
 
 test-faults: install ## kill training twenty times and resume it, and compare the weights
 	$(RUN) tests/faults/kill_and_resume.py --kills 20
+
+test-options: install ## have each option ignored, one at a time, and see that a test fails
+	$(RUN) tests/options/check_options.py
+
+test-numbers: install ## run every net forward and backward on 2,000 random shapes
+	$(RUN) tests/numbers/random_shapes.py --passes 2000
+
+test-soak: install ## train 3,000 steps and see that memory stays flat
+	$(RUN) tests/faults/soak.py --steps 3000
 
 lint: install ## check style
 	$(RUN) -m ruff check .

@@ -8,12 +8,16 @@ from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.utils import ManagerMixin
+from nets import tiny_extra
 
 from litehrnet_mm.engine.config_file import load_config
 from litehrnet_mm.engine.options import apply_common, make_parser
 
 CONFIG = 'configs/pose/coco/td-hm_wider-naive-litehrnet-18_8xb64-210e_coco-256x192.py'
 LITE_CONFIG = 'configs/pose/coco/td-hm_litehrnet-18_8xb64-210e_coco-256x192.py'
+
+NARROW = 'narrow_'
+"""What the names of small configs start with."""
 
 # BatchNorm folded into converted weights has no statistics to adapt: norm_eval.
 TRAINING = [
@@ -51,6 +55,20 @@ def assert_one_line(done: subprocess.CompletedProcess, *words: object) -> None:
     (line,) = [x for x in done.stderr.splitlines() if x.startswith('error: ')]
     assert done.stderr.splitlines()[-1] == line
     assert all(str(word) in line for word in words), line
+
+
+def narrow(config: str, folder: Path) -> Path:
+    """A config like another, of a net that is quick to build and to export."""
+    arch = dict(_delete_=True, **tiny_extra())
+    is_pose = config.startswith('configs/pose')
+    head = dict(head=dict(in_channels=8))
+    if not is_pose:
+        head = dict(decode_head=dict(in_channels=[8, 16, 24, 32]))
+    model = dict(backbone=dict(arch=arch), **head)
+    # A name that no run of a user has, in case it writes into work_dirs/.
+    path = folder / f'{NARROW}{Path(config).name}'
+    path.write_text(f"_base_ = '{Path(config).resolve()}'\nmodel = {model!r}\n")
+    return path
 
 
 def forget_runs() -> None:

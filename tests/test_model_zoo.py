@@ -1,16 +1,19 @@
 """The metafiles and the page that is written from them."""
 
 import json
+import runpy
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import mmpose
 import pytest
 import yaml
 from modelindex.load_model_index import load as load_model_index
 
+from litehrnet_mm.analysis import complexity_config
 from litehrnet_mm.analysis.complexity_config import measure_config
 from litehrnet_mm.analysis.zoo import Entry, load_zoo
 from litehrnet_mm.analysis.zoo_page import PAGE
@@ -83,18 +86,39 @@ def test_the_metafiles_hold_what_is_measured(repository, zoo):
     assert measured > 5
 
 
-def test_the_page_is_up_to_date_and_the_check_says_so(repository, tmp_path):
+@pytest.fixture
+def copy(repository, tmp_path) -> Path:
+    """A copy of all that the page is written from, and of the page."""
     for name in ('tools', 'docs', 'configs', 'model-index.yml'):
         copied = shutil.copytree if (repository / name).is_dir() else shutil.copy
         copied(repository / name, tmp_path / name)
-    assert run(tmp_path, '--check').returncode == 0
-    page = tmp_path / PAGE
+    return tmp_path
+
+
+def test_measuring_writes_what_was_counted(copy, zoo, monkeypatch, capfd):
+    found = SimpleNamespace(parameters=7_654_321, macs_once=987_654_321)
+    monkeypatch.setattr(complexity_config, 'measure_config', lambda *_: found)
+    monkeypatch.setattr(sys, 'argv', ['model_zoo.py', '--measure'])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(copy / 'tools/model_zoo.py'), run_name='__main__')
+    assert ended.value.code == 0
+    said, bar = capfd.readouterr()
+    assert f'{len(zoo.entries)}/{len(zoo.entries)}' in bar
+    assert all(f'{entry.metafile}: written' in said for entry in zoo.entries)
+    numbers = {(entry.parameters, entry.macs) for entry in load_zoo(copy).entries}
+    assert numbers == {(7_654_321, 987_654_321)}
+    assert '7.65' in (copy / PAGE).read_text(encoding='utf-8')
+
+
+def test_the_page_is_up_to_date_and_the_check_says_so(copy):
+    assert run(copy, '--check').returncode == 0
+    page = copy / PAGE
     written = page.read_text(encoding='utf-8')
     page.write_text(written.replace('0.648', '0.848'), encoding='utf-8')
-    stale = run(tmp_path, '--check')
+    stale = run(copy, '--check')
     assert stale.returncode == 1
     assert stale.stderr.splitlines()[-1].startswith(f'{PAGE} is not up to date')
-    assert run(tmp_path).returncode == 0
+    assert run(copy).returncode == 0
     assert page.read_text(encoding='utf-8') == written
 
 

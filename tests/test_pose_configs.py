@@ -162,6 +162,17 @@ def test_test_dev_writes_the_servers_file(submission):
     assert len(truth.loadRes(str(out / f'{stem}.json')).anns) == len(results)
 
 
+def test_a_submission_is_named_and_thinned_out_as_asked(pose_data, tmp_path):
+    asked = ('testset=test-challenge2017', f'out_dir={tmp_path}', 'nms_thr=0.5')
+    options = [f'test_evaluator.{option}' for option in asked]
+    metric = METRICS.build(
+        configure(CONFIGS / SUBMISSIONS[0], tmp_path, *options).test_evaluator
+    )
+    name = 'person_keypoints_test-challenge2017_litehrnet-18_results.json'
+    assert metric.path == tmp_path / name
+    assert metric.nms_thr == 0.5
+
+
 def test_every_submission_has_a_name_of_its_own():
     methods = {Config.fromfile(CONFIGS / p).test_evaluator.method for p in SUBMISSIONS}
     assert methods == {re.search(r'hm_(.+)_8x', path)[1] for path in SUBMISSIONS}

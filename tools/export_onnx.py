@@ -34,6 +34,16 @@ def parse_args() -> argparse.Namespace:
         help='weights; without them the file has random ones, to measure its speed',
     )
     add('out', type=Path, metavar='OUT.onnx', help='file to write')
+    add_cfg_options(parser, 'settings that override the config')
+    add_inputs(parser)
+    add_outputs(parser)
+    add_computing(parser)
+    return parser.parse_args()
+
+
+def add_inputs(parser: argparse.ArgumentParser) -> None:
+    """Add what the file is to take."""
+    add = parser.add_argument_group('what it takes').add_argument
     add(
         '--input-size',
         type=positive,
@@ -49,6 +59,36 @@ def parse_args() -> argparse.Namespace:
         'too (slower: sizes are then computed as it runs)',
     )
     add(
+        '--with-preprocess',
+        action='store_true',
+        help='take images as OpenCV reads them, (N, H, W, 3), uint8, BGR',
+    )
+
+
+def add_outputs(parser: argparse.ArgumentParser) -> None:
+    """Add what the file is to give."""
+    add = parser.add_argument_group('what it gives').add_argument
+    add(
+        '--backbone-only',
+        action='store_true',
+        help='the feature maps of the backbone, without neck and head',
+    )
+    add(
+        '--decode',
+        action='store_true',
+        help='pose: give keypoints, in pixels of the input, and scores, not heatmaps',
+    )
+    add(
+        '--label-map',
+        action='store_true',
+        help='segmentation: give the class of each pixel, uint8, not scores',
+    )
+
+
+def add_computing(parser: argparse.ArgumentParser) -> None:
+    """Add how and where the file is to be computed."""
+    add = parser.add_argument_group('how it computes').add_argument
+    add(
         '--precision',
         choices=('fp32', 'fp16'),
         default='fp32',
@@ -62,28 +102,6 @@ def parse_args() -> argparse.Namespace:
         help='what the file should be fast on; it runs on others, too; default: '
         '%(default)s',
     )
-    add(
-        '--backbone-only',
-        action='store_true',
-        help='the feature maps of the backbone, without neck and head',
-    )
-    add(
-        '--with-preprocess',
-        action='store_true',
-        help='take images as OpenCV reads them, (N, H, W, 3), uint8, BGR',
-    )
-    add(
-        '--decode',
-        action='store_true',
-        help='pose: give keypoints, in pixels of the input, and scores, not heatmaps',
-    )
-    add(
-        '--label-map',
-        action='store_true',
-        help='segmentation: give the class of each pixel, uint8, not scores',
-    )
-    add_cfg_options(parser, 'settings that override the config')
-    return parser.parse_args()
 
 
 def main() -> None:

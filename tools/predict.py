@@ -50,6 +50,20 @@ def parse_args() -> argparse.Namespace:
         'in quotes, films, or the number of a camera',
     )
     add('--out', type=Path, metavar='DIR', help='folder for the results')
+    add('--show', action='store_true', help='open a window, too; q ends')
+    add_persons(parser)
+    add_pytorch(parser)
+    args = parser.parse_args()
+    check_args(args)
+    return args
+
+
+def add_persons(parser: argparse.ArgumentParser) -> None:
+    """Add what says where persons are, and which are drawn."""
+    add = parser.add_argument_group(
+        'persons, for pose networks',
+        'Without --boxes, --box and --detector each image is one person.',
+    ).add_argument
     add(
         '--boxes',
         type=Path,
@@ -64,8 +78,7 @@ def parse_args() -> argparse.Namespace:
         action='append',
         default=[],
         metavar=('X', 'Y', 'W', 'H'),
-        help='a person, in pixels, in each image; may be given several times. Without '
-        'any of these three each image is one person',
+        help='a person, in pixels, in each image; may be given several times',
     )
     add(
         '--detector',
@@ -89,10 +102,23 @@ def parse_args() -> argparse.Namespace:
         metavar='X',
         help='poses below this are not drawn; default: %(default)s',
     )
-    add('--device', metavar='NAME', help='of PyTorch, e.g. cpu; a GPU if there is one')
-    add('--show', action='store_true', help='open a window, too; q ends')
-    add_cfg_options(parser, 'settings that override the config')
-    args = parser.parse_args()
+
+
+def add_pytorch(parser: argparse.ArgumentParser) -> None:
+    """Add what goes with a config and its checkpoint."""
+    group = parser.add_argument_group('with PyTorch')
+    group.add_argument(
+        '--device', metavar='NAME', help='of PyTorch, e.g. cpu; a GPU if there is one'
+    )
+    add_cfg_options(group, 'settings that override the config')
+
+
+def check_args(args: argparse.Namespace) -> None:
+    """Refuse what does not go together.
+
+    Raises:
+        UserError: With what it is.
+    """
     if not args.out and not args.show:
         raise UserError('nothing would be kept or seen: give --out DIR, or --show')
     if sum(map(bool, (args.boxes, args.box, args.detector))) > 1:
@@ -100,7 +126,6 @@ def parse_args() -> argparse.Namespace:
     for box in args.box:
         if not all(map(math.isfinite, box)) or min(box[2:]) <= 0:
             raise UserError('--box X Y W H takes numbers, width and height above 0')
-    return args
 
 
 def make_results(

@@ -23,6 +23,9 @@ STYLE = PoseStyle.by_side(KEYPOINTS, [(a - 1, b - 1) for a, b in SKELETON])
 def check_sheet_path(path: str | os.PathLike) -> Path:
     """Refuse a file name that is not that of a picture.
 
+    Args:
+        path: The name.
+
     Raises:
         UserError: The name does not end in ``.png``, ``.jpg`` or ``.jpeg``.
     """

@@ -38,7 +38,9 @@ class Settings(DictAction):
         return DictAction._parse_iterable(val)
 
 
-def add_cfg_options(parser: argparse.ArgumentParser, about: str) -> None:
+def add_cfg_options(
+    parser: argparse.ArgumentParser | argparse._ArgumentGroup, about: str
+) -> None:
     """Add ``--cfg-options KEY=VALUE ...``, with this help text."""
     parser.add_argument(
         '--cfg-options',
@@ -88,9 +90,14 @@ def make_parser(description: str) -> argparse.ArgumentParser:
         default='none',
         help='what started the processes of a distributed run',
     )
-    # torchrun names the local rank by environment, older launchers by this option.
     parser.add_argument(
-        '--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS
+        '--local_rank',
+        '--local-rank',
+        type=int,
+        default=0,
+        metavar='N',
+        help='which process of its machine this is: older launchers give it, torchrun '
+        'sets LOCAL_RANK in its place',
     )
     return parser
 

@@ -109,6 +109,9 @@ def shorten(text: str, width: int) -> str:
 def read_image(path: str | os.PathLike) -> np.ndarray:
     """Read a picture as BGR uint8, of shape (H, W, 3), from any place MMEngine knows.
 
+    Args:
+        path: Of the picture, or its address.
+
     Raises:
         UserError: If there is none, or it cannot be read.
     """
@@ -124,6 +127,10 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
 
 def write_image(path: str | os.PathLike, image: np.ndarray) -> None:
     """Write a picture, making its folder if need be.
+
+    Args:
+        path: A file whose ending names the format.
+        image: BGR uint8, shape (H, W, 3).
 
     Raises:
         UserError: If the file cannot be written.

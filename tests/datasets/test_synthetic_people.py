@@ -21,6 +21,7 @@ from litehrnet_mm.datasets import (
     people,
     render_people,
     write_contact_sheet,
+    write_prediction_sheet,
     writing,
 )
 from litehrnet_mm.datasets.body import cross
@@ -93,6 +94,23 @@ def test_number_of_processes_and_images_changes_nothing(out, tmp_path):
     longer = json.loads(more[writing.ANNOTATIONS])['annotations']
     assert longer[: len(annotations)] == annotations
     assert longer[len(annotations) :]
+
+
+def test_a_set_holds_what_is_drawn(tmp_path):
+    look = dict(size=(96, 128), persons=(2, 2))
+    content = json.loads(make_people(tmp_path, 2, SEED, **look).read_text())
+    expected = [render_people(SEED, k, **look)[1] for k in range(2)]
+    assert [(x['width'], x['height']) for x in content['images']] == [(96, 128)] * 2
+    assert [x['bbox'] for x in content['annotations']] == [
+        person['bbox'] for people in expected for person in people
+    ]
+
+
+def test_processes_and_a_bar(tmp_path, processes, capsys):
+    for name, options in (('quiet', {}), ('bar', dict(progress=True, workers=3))):
+        make_people(tmp_path / name, 2, **options)
+        assert ('2/2' in capsys.readouterr().err) == (name == 'bar')
+    assert processes == [1, 3]
 
 
 def test_seeds_and_images_differ():
@@ -371,6 +389,25 @@ def test_tool_writes_the_same_set_and_a_contact_sheet(
     assert f'{IMAGES} images' in capsys.readouterr().out
 
 
+def test_tool_writes_what_is_asked_for(tmp_path, monkeypatch, processes):
+    out, sheet = tmp_path / 'set', tmp_path / 'sheet.png'
+    options = ('--images', 3, '--size', 96, 128, '--persons', 2, 2, '--first-id', 7)
+    assert run_tool(monkeypatch, out, *options, '--workers', 2) == 0
+    content = json.loads((out / writing.ANNOTATIONS).read_text())
+    assert [image['id'] for image in content['images']] == [7, 8, 9]
+    for k, image in enumerate(content['images']):
+        assert (image['width'], image['height']) == (96, 128)
+        found = render_people(0, k, (96, 128), (2, 2))[1]
+        own = [x for x in content['annotations'] if x['image_id'] == image['id']]
+        assert [x['bbox'] for x in own] == [x['bbox'] for x in found]
+    assert processes == [2]
+    assert run_tool(monkeypatch, out, '--images', 1) == 2
+    again = ('--images', 1, '--overwrite', '--contact-sheet', sheet, '--size', 96, 128)
+    assert run_tool(monkeypatch, out, *again) == 0
+    assert len(list((out / 'images').iterdir())) == 1
+    assert cv2.imread(str(sheet)).shape == (3 * (128 + 4), 4 * (96 + 4), 3)
+
+
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
@@ -433,12 +470,38 @@ def test_first_id_moves_names_and_ids_only(out, tmp_path):
 
 
 def test_contact_sheet_draws_over_half_of_the_images(tmp_path):
-    path = tmp_path / 'new' / 'sheet.png'
-    write_contact_sheet(path, 4, columns=2, rows=2)
+    path, look = tmp_path / 'new' / 'sheet.png', ((160, 128), (3, 3))
+    write_contact_sheet(path, 4, columns=2, rows=2, size=look[0], persons=look[1])
     sheet = cv2.imread(str(path))
-    tiles = [sheet[r : r + 256, c : c + 320] for r in (2, 262) for c in (2, 326)]
-    plain = [np.array_equal(t, render_people(4, k)[0]) for k, t in enumerate(tiles)]
+    assert sheet.shape == (2 * 132, 2 * 164, 3)
+    tiles = [sheet[r : r + 128, c : c + 160] for r in (2, 134) for c in (2, 166)]
+    plain = [
+        np.array_equal(t, render_people(4, k, *look)[0]) for k, t in enumerate(tiles)
+    ]
     assert plain == [True, False, False, True]
+
+
+def test_prediction_sheet_enlarges_and_leaves_out_what_is_doubtful(out, tmp_path):
+    sure = [[20 * k, 100, 0.9] for k in range(17)]
+    doubtful = [[20 * k, 200, 0.5] for k in range(17)]
+    results = [
+        dict(image_id=2, keypoints=np.ravel(points).tolist())
+        for points in (sure, doubtful)
+    ]
+    (tmp_path / 'found.json').write_text(json.dumps(results))
+    path = tmp_path / 'sheet.png'
+    write_prediction_sheet(
+        path, out, tmp_path / 'found.json', columns=2, rows=1, scale=3, min_score=0.6
+    )
+    sheet = cv2.imread(str(path))
+    height, width = 3 * 256, 3 * 320
+    assert sheet.shape == (height + 4, 2 * (width + 4), 3)
+    images = [cv2.imread(str(out / f'images/{number:012}.jpg')) for number in (1, 2)]
+    plain = [cv2.resize(image, (width, height)) for image in images]
+    tiles = [sheet[2:-2, x : x + width] for x in (2, width + 6)]
+    assert np.array_equal(tiles[0], plain[0])
+    rows = np.nonzero((tiles[1] != plain[1]).any(axis=(1, 2)))[0]
+    assert 240 < rows.min() < rows.max() < 360
 
 
 def test_drawing_leaves_the_image_alone():

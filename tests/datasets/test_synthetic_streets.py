@@ -97,6 +97,13 @@ def test_number_of_processes_and_scenes_changes_nothing(out, tmp_path):
     assert len(more) == 3 * (SCENES + 2)
 
 
+def test_processes_and_a_bar(tmp_path, processes, capsys):
+    for name, options in (('quiet', {}), ('bar', dict(progress=True, workers=3))):
+        make_streets(tmp_path / name, 2, size=SIZE, **options)
+        assert ('2/2' in capsys.readouterr().err) == (name == 'bar')
+    assert processes == [1, 3]
+
+
 def test_seeds_and_scenes_differ():
     pairs = [render_street(seed, k, SIZE) for seed, k in ((0, 0), (1, 0), (0, 1))]
     for a, b in ((0, 1), (0, 2), (1, 2)):
@@ -373,6 +380,16 @@ def test_tool_writes_the_same_set_and_a_contact_sheet(
     assert f'{SCENES} scenes' in capsys.readouterr().out
 
 
+def test_tool_writes_what_is_asked_for(tmp_path, monkeypatch, processes):
+    options = ('--images', 2, '--size', *SIZE, '--split', 'val', '--seed', SEED)
+    assert run_tool(monkeypatch, tmp_path, *options, '--workers', 2) == 0
+    assert processes == [2]
+    assert len(files(tmp_path)) == 6
+    assert all('/val/' in name for name in files(tmp_path))
+    assert run_tool(monkeypatch, tmp_path, *options) == 2
+    assert run_tool(monkeypatch, tmp_path, *options, '--overwrite') == 0
+
+
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
@@ -486,3 +503,13 @@ def test_scenes_leave_the_light_of_the_sun_to_clear_skies():
     for light in lights:
         np.testing.assert_allclose(np.linalg.norm(light.sun), 1, atol=1e-12)
         assert light.tone(UP) > light.tone(-UP)
+
+
+def test_a_sheet_of_any_form(tmp_path):
+    path = tmp_path / 'sheet.png'
+    write_street_sheet(path, SEED, columns=2, rows=1, size=SIZE)
+    sheet = cv2.imread(str(path))
+    width = 2 * (SIZE[0] + 4)
+    assert sheet.shape == (2 * SIZE[1] + 4 + len(make_legend(width)), width, 3)
+    second = sheet[2 : 2 + SIZE[1], SIZE[0] + 6 : 2 * SIZE[0] + 6]
+    assert np.array_equal(second, render_street(SEED, 1, SIZE)[0])

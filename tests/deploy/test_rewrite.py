@@ -100,6 +100,21 @@ def test_nets_that_nobody_published(extra, form):
         assert_equal(new, net, images, 1e-10)
 
 
+def test_forms_differ_in_what_they_are_asked_to():
+    net = tiny(dtype=torch.float32)
+    made = {name: rewrite(net, **options) for name, options in FORMS.items()}
+    images = random_images(1, 3, 64, 64)
+    operators = {name: count_operators(new, images) for name, new in made.items()}
+    assert operators['eager'] < operators['broadcast'] < operators['graph']
+    for name, block in (('graph', 1), ('padded', 16)):
+        weights = [v for v in made[name].state_dict().values() if v.dim() == 4]
+        assert any(len(weight) % 8 for weight in weights) == (block == 1)
+    # A graph that is recorded at one size, and run at another.
+    other = random_images(1, 3, 97, 75)
+    recorded = torch.jit.trace(made['any size'], images, check_trace=False)
+    assert_equal(recorded, net, other, 1e-4)
+
+
 def test_widths_that_change_between_stages():
     extra = tiny_extra()
     extra['stages_spec']['num_channels'] = ((8, 16), (12, 16, 24), (12, 20, 24, 32))

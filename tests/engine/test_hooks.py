@@ -146,11 +146,13 @@ def test_doubtful_persons_and_keypoints_are_left_out(tmp_path):
     sure, unsure = pose(10, 10), pose(110, 60)
     batch = [data_sample(tmp_path, 1, sure), data_sample(tmp_path, 1, unsure, 0.25)]
     out = tmp_path / 'out'
-    (name,) = draw(DrawPosesHook(out), make_runner(tmp_path, 2), batch)
-    truth, found = panels(out / name)
-    assert blue(truth, 110, 60)
-    assert blue(found, 10, 10)
-    assert not blue(found, 110, 60)
+    for options in ({}, dict(min_score=0.95)):
+        hook = DrawPosesHook(out, **options)
+        (name,) = draw(hook, make_runner(tmp_path, 2), batch)
+        truth, found = panels(out / name)
+        assert blue(truth, 110, 60)
+        assert blue(found, 10, 10) == (not options)
+        assert not blue(found, 110, 60)
 
 
 @pytest.mark.parametrize('annotated', [True, False])

@@ -104,3 +104,12 @@ def test_training_dispatches_fewer_operators_than_mmpose():
         counts.append(count.total)
         assert count.total > count_operators(net, random_images(2, 3, 64, 64))
     assert counts[0] < 0.95 * counts[1]
+
+
+def test_options_reach_the_compiler():
+    asked = {}
+    model = nn.Module()
+    model.backbone = nn.Module()
+    model.backbone.compile = lambda **options: asked.update(options)
+    CompileHook(mode='max-autotune').before_run(SimpleNamespace(model=model))
+    assert asked == dict(fullgraph=True, mode='max-autotune')

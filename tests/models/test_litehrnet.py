@@ -130,6 +130,20 @@ def test_one_value_per_channel_cannot_train_batchnorm():
         assert able(random_images(1, 3, 32, 32))[0].isfinite().all()
 
 
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_the_stem_stays_in_float32_under_bfloat16(dtype):
+    net, images = tiny().eval(), random_images(1, 3, 64, 64)
+    found = []
+    net.stem.register_forward_hook(lambda module, inputs, output: found.append(output))
+    expected = net.stem(images)
+    with torch.autocast('cpu', dtype=dtype):
+        assert net(images)[0].dtype == dtype
+    if dtype == torch.bfloat16:
+        assert torch.equal(found[-1], expected)
+    else:
+        assert found[-1].dtype == torch.float16
+
+
 # --------------------------------------------------------------------- outputs
 
 
@@ -219,6 +233,16 @@ def test_fusion_is_the_written_formula():
             torch.testing.assert_close(y, sum(terms).relu())
 
 
+@pytest.mark.parametrize('fusion', ['released', 'plain'])
+def test_nets_of_both_fusions_have_the_same_weights_and_differ(fusion):
+    default, net = tiny().eval(), LiteHRNet(tiny_extra(), fusion=fusion).eval()
+    net.load_state_dict(default.state_dict(), strict=True)
+    images = random_images(1, 3, 64, 64)
+    with torch.no_grad():
+        same = torch.equal(net(images)[0], default(images)[0])
+    assert same == (fusion == 'released')
+
+
 def test_the_input_is_left_alone():
     images = random_images(2, 3, 64, 64)
     before = images.clone()
@@ -282,6 +306,17 @@ def test_pretrained_initialisation_takes_the_backbone_out_of_a_pose_net(tmp_path
 
 
 # ------------------------------------------------------------------ the options
+
+
+def test_every_channel_of_the_input_counts():
+    net = tiny(in_channels=5).eval()
+    images = random_images(1, 5, 64, 64)
+    with torch.no_grad():
+        (expected,) = net(images)
+        for channel in range(5):
+            others = images.clone()
+            others[:, channel] += 1
+            assert not torch.equal(net(others)[0], expected)
 
 
 @pytest.mark.parametrize('arch', sorted(PUBLISHED))

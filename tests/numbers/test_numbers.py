@@ -48,22 +48,25 @@ def test_the_same_command_gives_the_same_curve(
     assert curves[0] == curves[1] != curves[2]
 
 
-def test_float16_finds_the_same_persons(repository, tinypose, shared_data):
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_half_precision_finds_the_same_persons(
+    repository, tinypose, shared_data, dtype
+):
     coco = shared_data / 'coco_mini_val'
     annotations = coco / 'person_keypoints_val.json'
     persons = read_persons(annotations, coco / 'images')
     net = open_network([str(repository / TINYPOSE), str(tinypose)], device='cpu')
     features, kinds = net.model.extract_feat, set()
 
-    def in_float16(images):
-        with torch.autocast('cpu', dtype=torch.float16):
+    def in_half_precision(images):
+        with torch.autocast('cpu', dtype=dtype):
             found = features(images)
         kinds.update(x.dtype for x in found)
         return tuple(x.float() for x in found)  # MMPose decodes with NumPy
 
-    net.model.extract_feat = in_float16
+    net.model.extract_feat = in_half_precision
     found = average_precision(net, annotations, persons)
-    assert kinds == {torch.float16}
+    assert kinds == {dtype}
     assert found == pytest.approx(0.6607, abs=0.005)
 
 

@@ -5,10 +5,11 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
-from running import assert_one_line
+from running import LITE_CONFIG, assert_one_line, narrow
 
-from litehrnet_mm.analysis import latency
+from litehrnet_mm.analysis import latency, latency_suites
 from litehrnet_mm.analysis.latency import Candidate, time_interleaved
 from litehrnet_mm.analysis.latency_report import speed_ups
 from litehrnet_mm.analysis.memory import peak_memory
@@ -68,6 +69,35 @@ def test_networks_are_timed_in_all_their_forms(call_tool, tmp_path):
         assert net in done.stdout
 
 
+def test_options_reach_what_is_timed(call_tool, repository, tmp_path, monkeypatch):
+    monkeypatch.chdir(repository)
+    forms = (latency_suites.EAGER, latency_suites.COMPILED, latency_suites.ORT)
+    entry = latency_suites.Entry('tiny', str(narrow(LITE_CONFIG, tmp_path)), forms)
+    monkeypatch.setitem(latency_suites.SUITES, 'pose', (entry,))
+    compiled, threads, shapes = [], [], set()
+    open_backend = latency_suites.open_backend
+
+    def note(path, backend, number):
+        threads.append(number)
+        run = open_backend(path, backend, number)
+        return lambda x: (shapes.add(x.shape), run(x))[1]
+
+    monkeypatch.setattr(latency_suites, 'open_backend', note)
+    monkeypatch.setattr(torch, 'set_num_threads', threads.append)
+    monkeypatch.setattr(torch, 'compile', lambda x: compiled.append(x) or x)
+    done = call_tool(
+        'benchmark.py', '--threads', 3, '--batch', 2, '--size', 64, 96,
+        '--rounds', 4, '--compile', '--out', tmp_path / 'out',
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert shapes == {(2, 3, 64, 96)}
+    assert threads == [3, 3]
+    assert len(compiled) == 1
+    content = json.loads((tmp_path / 'out/pose.json').read_text())
+    assert [entry['runtime'] for entry in content['timed']] == list(forms)
+    assert all(len(entry['seconds']) == 4 for entry in content['timed'])
+
+
 @pytest.mark.parametrize('suite', ['seg', 'training'])
 def test_other_suites(call_tool, suite):
     size = ('--size', 64, 64)
@@ -75,6 +105,8 @@ def test_other_suites(call_tool, suite):
     done = call_tool('benchmark.py', '--suite', suite, *size, *options)
     assert done.returncode == 0, done.stderr
     assert 'Lite-HRNet-18' in done.stdout
+    assert ('ONNX Runtime' in done.stdout) == (suite == 'seg')
+    assert ("MMPose's" in done.stdout) == (suite == 'training')
 
 
 def test_what_does_not_run_at_a_size_is_left_out(call_tool):

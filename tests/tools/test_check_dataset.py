@@ -78,21 +78,50 @@ def test_faults_are_shown_reported_and_mended(call_tool, mine, tmp_path):
     assert again.returncode == 0, again.stdout
 
 
-@pytest.mark.parametrize('kind', ['images', 'masks'])
-def test_as_many_processes_as_asked_for(call_tool, coco, scenes, monkeypatch, kind):
+@pytest.fixture
+def commands(coco, scenes) -> dict[str, tuple]:
+    """For each sub-command what it is given to check."""
+    folders = scenes / 'images/train', scenes / 'labels/train'
+    return dict(
+        config=('config', SEG_CONFIG, '--split', 'train'),
+        coco=('coco', coco / 'person_keypoints_val.json', coco / 'images'),
+        masks=('masks', *folders, '--classes', 3),
+    )
+
+
+@pytest.mark.parametrize('kind', ['config', 'coco', 'masks'])
+def test_as_many_processes_as_asked_for(call_tool, commands, monkeypatch, kind):
     asked = []
 
     def in_one_process(work, items, jobs, **_):
         asked.append(jobs)
         return map(work, items)
 
-    monkeypatch.setattr(f'litehrnet_mm.checking.{kind}.in_processes', in_one_process)
-    arguments = 'coco', coco / 'person_keypoints_val.json', coco / 'images'
-    if kind == 'masks':
-        folders = scenes / 'images/train', scenes / 'labels/train'
-        arguments = 'masks', *folders, '--classes', 3
-    assert call_tool(TOOL, *arguments, '--jobs', 3).returncode == 0
+    for module in ('images', 'masks'):
+        name = f'litehrnet_mm.checking.{module}.in_processes'
+        monkeypatch.setattr(name, in_one_process)
+    assert call_tool(TOOL, *commands[kind], '--jobs', 3).returncode == 0
     assert asked == [3]
+
+
+@pytest.mark.parametrize('kind', ['config', 'masks'])
+def test_faults_of_masks_are_shown_reported_and_mended(
+    call_tool, commands, scenes, tmp_path, kind
+):
+    masks = sorted((scenes / 'labels/train').iterdir())
+    for number, mask in enumerate(masks):
+        pixels = cv2.imread(str(mask), cv2.IMREAD_UNCHANGED)
+        pixels[0, 0] = 37 + number
+        assert cv2.imwrite(str(mask), pixels)
+    report, out = tmp_path / 'report.json', tmp_path / 'out'
+    options = '--show', 1, '--report', report, '--fix', out
+    done = call_tool(TOOL, *commands[kind], *options)
+    assert done.returncode == 1
+    assert [f'{mask}: 3' in done.stdout for mask in masks] == [True, False]
+    assert '... and 1 more' in done.stdout
+    assert json.loads(report.read_text())['error'] == 2
+    mended = sorted(out.rglob('*.png'))
+    assert [cv2.imread(str(path), -1)[0, 0] for path in mended] == [255, 255]
 
 
 def test_as_many_examples_as_asked_for(call_tool, mine):
@@ -216,10 +245,11 @@ def test_masks_of_cityscapes(call_tool, shared_data):
     ids = [*suffixes, '_gtFine_labelIds.png']
     done = call_tool(TOOL, 'masks', *folders, '--classes', 19, *ids)
     assert done.returncode == 1
-    done = call_tool(
-        TOOL, 'masks', *folders, '--classes', 33, *ids, '--reduce-zero-label'
-    )
-    assert done.returncode == 0, done.stdout
+    (mask,) = folders[1].rglob('*_gtFine_labelIds.png')
+    most = int(cv2.imread(str(mask), cv2.IMREAD_UNCHANGED).max())
+    for options, status in ((), 1), (('--reduce-zero-label',), 0):
+        done = call_tool(TOOL, 'masks', *folders, '--classes', most, *ids, *options)
+        assert done.returncode == status, done.stdout
 
 
 def test_what_cannot_be_mended_is_said(call_tool, mine, tmp_path):

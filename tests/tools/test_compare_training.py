@@ -3,7 +3,10 @@
 import json
 
 from mmengine.config import Config
-from running import assert_one_line
+from running import assert_one_line, narrow
+
+from litehrnet_mm import workflow
+from litehrnet_mm.cli import UserError
 
 FOLDER = 'configs/seg/camvid'
 NAMES = [f'{net}_1xb8-20k_camvid-360x480' for net in ('fcn_litehrnet-18', 'fast-scnn')]
@@ -38,6 +41,38 @@ def test_all_are_trained_alike_and_a_second_call_only_reads(
     assert again.stdout.count('finished before') == 2
     assert 'Training' not in again.stdout
     assert (work / 'comparison.md').read_text() == page
+
+
+def test_options_reach_the_configs(
+    repository, seg_data, call_tool, tmp_path, monkeypatch
+):
+    flows = []
+
+    class Flow(workflow.Workflow):
+        """Training that ends before it begins."""
+
+        def train(self, title, *options):
+            flows.append(self)
+            raise UserError('enough')
+
+    monkeypatch.setattr(workflow, 'Workflow', Flow)
+    options = ['--iterations', 70, '--batch-size', 3, '--crop', 64, 96, '--seed', 5]
+    options += ['--work-dir', tmp_path / 'work']
+    options += ['--cfg-options', 'env_cfg.cudnn_benchmark=0']
+    monkeypatch.chdir(repository)
+    config = narrow(CONFIGS[0], tmp_path)
+    done = call_tool('compare_training.py', config, *options)
+    assert_one_line(done, 'enough')
+    (flow,) = flows
+    assert flow.work == tmp_path / 'work' / config.stem
+    cfg = Config.fromfile(flow.config)
+    assert cfg.train_cfg.max_iters == cfg.param_scheduler[-1].end == 70
+    assert cfg.train_dataloader.batch_size == 3
+    crops = [x for x in cfg.train_dataloader.dataset.pipeline if 'crop_size' in x]
+    assert [tuple(crop.crop_size) for crop in crops] == [(64, 96)]
+    assert tuple(cfg.model.data_preprocessor.size) == (64, 96)
+    assert cfg.randomness.seed == 5
+    assert cfg.env_cfg.cudnn_benchmark == 0
 
 
 def test_what_a_config_does_not_have_cannot_be_set(call_tool, tmp_path):

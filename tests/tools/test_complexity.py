@@ -1,10 +1,12 @@
 """tools/complexity.py: what it prints, and that its table is the paper's."""
 
 import json
+from pathlib import Path
 
 import pytest
 from running import LITE_CONFIG, assert_one_line
 
+from litehrnet_mm.analysis import complexity_paper
 from litehrnet_mm.analysis.complexity_config import (
     build_model,
     input_size,
@@ -111,6 +113,15 @@ def paper(run_tool) -> dict:
     assert done.returncode == 0, done.stderr
     assert '100%' in done.stderr
     return json.loads(done.stdout)
+
+
+def test_the_table_of_the_paper(call_tool, monkeypatch):
+    found = Measured(10**6, 10**8)
+    monkeypatch.setattr(complexity_paper, 'measure_row', lambda row, root: found)
+    done = call_tool('complexity.py', '--paper')
+    assert done.returncode == 0, done.stderr
+    rows = paper_rows(load_zoo(Path()))
+    assert done.stdout.strip() == paper_text(rows, [found] * len(rows))
 
 
 def test_the_paper_has_all_its_rows(paper):

@@ -159,6 +159,13 @@ def test_the_documentation_is_up_to_date(repository):
     assert table[1].strip() == markdown_table(stage_rows(facts))
 
 
+def test_the_table(call_tool):
+    done = call_tool('draw_architecture.py', '--arch', 'litehrnet-30', '--table')
+    assert done.returncode == 0, done.stderr
+    facts = describe(LiteHRNet('litehrnet-30'), 'litehrnet-30', (256, 192))
+    assert done.stdout.strip() == markdown_table(stage_rows(facts))
+
+
 def test_mistakes(call_tool, tmp_path):
     out = ('--out', tmp_path / 'a.png')
     arch = ('--arch', 'litehrnet-18')

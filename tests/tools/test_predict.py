@@ -6,11 +6,13 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from nets import randomise
 from PIL import Image
-from running import assert_one_line
+from running import assert_one_line, narrow
 
 from litehrnet_mm.engine.building import build_model
 from litehrnet_mm.engine.config_file import load_config
+from litehrnet_mm.visualization import windows
 from litehrnet_mm.visualization.labels import (
     LEGEND_WIDTH,
     class_shares,
@@ -185,6 +187,75 @@ def test_pictures_that_a_file_of_boxes_does_not_know(call_tool, onnx, tmp_path):
     assert 'is not about 1 of the 2 pictures' in done.stderr
     assert '000000000008.png' in done.stderr
     assert done.stdout.startswith('1 pose in 2 images')
+
+
+@pytest.fixture
+def black(tmp_path):
+    """A picture with nothing in it, which COCO would give the number 7."""
+    path = tmp_path / '000000000007.png'
+    cv2.imwrite(str(path), np.zeros((64, 48, 3), np.uint8))
+    return path
+
+
+@pytest.fixture
+def tiny(repository, tmp_path, monkeypatch):
+    """A config of a narrow pose network, and weights for it."""
+    monkeypatch.chdir(repository)
+    config, weights = narrow(OTHER, tmp_path), tmp_path / 'tiny.pth'
+    torch.manual_seed(0)
+    model = randomise(build_model(load_config(str(config), {}), str(config)))
+    torch.save(dict(state_dict=model.state_dict()), weights)
+    return config, weights
+
+
+def test_boxes_and_poses_of_a_low_score(call_tool, tiny, black, tmp_path):
+    boxes, out = tmp_path / 'boxes.json', tmp_path / 'out'
+    common = dict(image_id=7, category_id=1)
+    boxes.write_text(
+        json.dumps(
+            [
+                dict(common, bbox=[4, 4, 30, 40], score=0.9),
+                dict(common, bbox=[9, 9, 20, 40], score=0.5),
+            ]
+        )
+    )
+    command = ('predict.py', *tiny, black, '--out', out, '--boxes', boxes)
+    assert call_tool(*command).returncode == 0
+    assert len(poses(out)[black.name]) == 2
+    command = (*command, '--min-box-score', 0.6)
+    assert call_tool(*command).returncode == 0
+    (person,) = poses(out)[black.name]
+    assert person['bbox'] == [4, 4, 30, 40]
+    drawn = []
+    for least in (person['score'] - 1, person['score'] + 1):
+        assert call_tool(*command, '--min-score', least).returncode == 0
+        picture = cv2.imread(str(out / 'pictures' / f'{black.stem}.jpg'))
+        drawn.append(picture.max() > 100)
+        assert poses(out)[black.name] == [person]
+    assert drawn == [True, False]
+
+
+def test_the_device_of_pytorch_and_settings(call_tool, tiny, black, tmp_path):
+    command = ('predict.py', *tiny, black, '--out', tmp_path / 'out')
+    done = call_tool(*command, '--device', 'nowhere')
+    assert_one_line(done, '--device nowhere cannot be used')
+    found = []
+    for flips in (True, False):
+        options = ('--device', 'cpu', '--cfg-options')
+        done = call_tool(*command, *options, f'model.test_cfg.flip_test={flips}')
+        assert done.returncode == 0, done.stderr
+        found.append(poses(tmp_path / 'out')[black.name][0]['keypoints'])
+    assert found[0] != found[1]
+
+
+def test_windows(call_tool, tiny, black, monkeypatch):
+    shown = []
+    monkeypatch.setattr(windows, 'has_screen', lambda: True)
+    monkeypatch.setattr(cv2, 'imshow', lambda _, image: shown.append(image.shape))
+    monkeypatch.setattr(cv2, 'waitKey', lambda _: 32)
+    done = call_tool('predict.py', *tiny, black, '--show')
+    assert done.returncode == 0, done.stderr
+    assert shown == [(64, 48, 3)]
 
 
 def test_mistakes(call_tool, onnx, tinypose, tmp_path):

@@ -1,5 +1,6 @@
 """``tools/quantize_onnx.py``: 8 bits where a convolution bears them."""
 
+import json
 import re
 
 import cv2
@@ -10,9 +11,10 @@ import torch
 from mmengine.config import Config
 from nets import random_images, randomise, tiny_extra
 from onnx import TensorProto, helper, numpy_helper
-from running import assert_one_line
+from running import assert_one_line, narrow
 
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.deploy import quantize as deploy_quantize
 from litehrnet_mm.deploy.export import export
 from litehrnet_mm.deploy.plan import Plan
 from litehrnet_mm.deploy.quantize import quantize
@@ -123,13 +125,54 @@ def pictures(tmp_path):
     return folder
 
 
-def test_segmentation(call_tool, tiny_seg, pictures, tmp_path):
+def test_persons_to_calibrate_with(
+    call_tool, repository, pictures, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(repository)
+    cfg = Config.fromfile(narrow(POSE, tmp_path))
+    net = tmp_path / 'pose.onnx'
+    export(randomise(build_model(cfg, POSE)).eval(), cfg, net, Plan((64, 64)))
+    persons = [(1, [0, 0, 40, 60]), (1, [30, 0, 40, 60]), (2, [0, 0, 40, 60])]
+    content = dict(
+        images=[
+            dict(id=k + 1, file_name=f'{k}.png', width=90, height=70) for k in range(2)
+        ],
+        annotations=[
+            dict(image_id=number, bbox=box, num_keypoints=17) for number, box in persons
+        ],
+    )
+    annotations = tmp_path / 'persons.json'
+    annotations.write_text(json.dumps(content))
+    given = []
+
+    def note(source, out, inputs, tolerance):
+        given.append(len(inputs))
+        raise UserError('enough')
+
+    monkeypatch.setattr(deploy_quantize, 'quantize', note)
+    options = ('--annotations', annotations)
+    for more in ((), options, (*options, '--limit', 1)):
+        done = call_tool('quantize_onnx.py', net, pictures, tmp_path / 'o.onnx', *more)
+        assert_one_line(done, 'enough')
+    assert given == [2, 3, 1]
+
+
+def test_segmentation(call_tool, tiny_seg, pictures, tmp_path, monkeypatch):
+    made = []
+
+    def note(*args):
+        made.append(quantize(*args))
+        return made[-1]
+
+    monkeypatch.setattr(deploy_quantize, 'quantize', note)
     out = tmp_path / 'int8.onnx'
     torch.manual_seed(0)
     done = call_tool('quantize_onnx.py', tiny_seg, pictures, out, '--tolerance', 0.3)
     assert done.returncode == 0, done.stderr
     share = re.search(r'the same class on ([\d.]+) % of the pixels', done.stdout)
     assert float(share[1]) > 50
+    errors = [convolution.error for convolution in made[0].rounded]
+    assert 0.05 < max(errors) <= 0.3 < min(c.error for c in made[0].kept)
     assert open_runtime(out).classes[0] == 'road'
     again = call_tool('quantize_onnx.py', out, pictures, tmp_path / 'again.onnx')
     assert_one_line(again, 'quantised already')

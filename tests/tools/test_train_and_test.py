@@ -175,22 +175,6 @@ def test_training_resumes_from_the_newest_checkpoint(training, run_tool, coco):
 # ---------------------------------------------------- the options of training
 
 
-def test_options_of_training_reach_the_run(run_tool, coco, tmp_path):
-    """A learning rate for the batch size, and no validation, seen in the log."""
-    done = run_tool(
-        'train.py', LITE_CONFIG, '--work-dir', tmp_path, '--auto-scale-lr',
-        '--no-validate', '--cfg-options', *on(coco, 'train'), *TRAINING,
-        'train_dataloader.batch_size=64', 'train_cfg.max_epochs=1',
-        'train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False',
-    )  # fmt: skip
-    output = done.stdout + done.stderr
-    assert done.returncode == 0, output
-    assert Config.fromfile(next(tmp_path.glob('*.py'))).val_dataloader is None
-    assert 'Scaling the original LR by 0.125' in output
-    assert len(losses(output)) == 2
-    assert all(np.isfinite(losses(output)))
-
-
 def test_amp_is_asked_of_mmengine(repository):
     """The run itself needs a GPU; what is set for it does not."""
     spec = spec_from_file_location('train_tool', repository / 'tools/train.py')

@@ -89,6 +89,13 @@ def test_a_person_is_cut_out_whole(box):
     assert (picture[CAPTION_HEIGHT:, 300 + GAP :] == RED).all(axis=2).any()
 
 
+def test_a_person_has_the_size_that_is_asked_for():
+    image = np.zeros((200, 200, 3), np.uint8)
+    truth = at(120, 120, bbox=[100, 100, 40, 40])
+    picture = compare_person(image, truth, [], STYLE, '', size=120)
+    assert picture.shape == (120 + CAPTION_HEIGHT, 240 + GAP, 3)
+
+
 def test_a_prediction_that_strays_is_followed_to_twice_the_box():
     image = np.zeros((1000, 1000, 3), np.uint8)
     truth = at(520, 520, bbox=[500, 500, 40, 40])

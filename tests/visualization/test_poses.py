@@ -50,6 +50,13 @@ def test_what_is_hidden_is_a_ring_and_what_is_unlabelled_is_not_drawn():
     assert drawn[300, 200].any()
 
 
+@pytest.mark.parametrize('thickness', [1, 9])
+def test_lines_are_as_thick_as_asked_for(thickness):
+    drawn = draw_people(black(), [person(2, 2, 0)], STYLE, thickness=thickness)
+    across = drawn[80:120, 200].max(axis=1)
+    assert thickness <= np.count_nonzero(across > 60) <= thickness + 2
+
+
 def test_lines_to_hidden_keypoints_are_thinner():
     widths = [
         np.count_nonzero(

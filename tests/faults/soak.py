@@ -1,6 +1,6 @@
 """Train for long, with evaluations and checkpoints, and see that memory stays flat.
 
-    python tests/numbers/soak.py --steps 3000
+    python tests/faults/soak.py --steps 3000
 
 Counted is what all processes of the run really hold (Linux's proportional set size).
 After a warm-up of a sixth, the median over each further sixth of the steps must be

@@ -1,0 +1,229 @@
+"""Have each option ignored, one at a time, and see that a test fails.
+
+    python tests/options/check_options.py
+    python tests/options/check_options.py --option 'predict.py --min-score'
+
+The tests are those of ``option_table.txt``. First all of them are run as they are, and
+must pass; then each again while its option has no effect, and must fail. Exit status 0
+if all that holds, otherwise 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
+from multiprocessing import connection
+from multiprocessing.context import ForkProcess
+from pathlib import Path
+
+import pytest
+
+import litehrnet_mm  # noqa: F401  before any test imports mmpose: see compat.py
+from litehrnet_mm.analysis.tables import text_table
+from litehrnet_mm.cli import UserError, counted, positive, progress_bar, run_tool
+
+sys.path.insert(1, str(Path(__file__).parents[1]))
+
+from ignoring import ignore
+from option_table import ROOT, absent_tests, function_of, read_table
+from running import NARROW
+
+NOTICED, MISSED, BROKEN = 'noticed', 'not noticed', 'its test does not run, or fails'
+# Whatever the project says for a run of all tests, here each has a process.
+PYTEST = ('-o', 'addopts=--import-mode=importlib', '-p', 'no:cacheprovider', '-q')
+
+
+class Outcomes:
+    """Of a run: for each test whether it passed, failed or was skipped."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, str] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the worst of set-up, call and tear-down."""
+        if report.outcome != 'passed' or report.when == 'call':
+            self.found[report.nodeid] = report.outcome
+
+
+def run_tests(nodes: Sequence[str], name: str, folder: Path) -> None:
+    """Run tests, in a process of its own, while an option is ignored.
+
+    Args:
+        nodes: Their pytest ids.
+        name: Of the option; none if it is empty.
+        folder: Gets ``outcomes.json`` and ``output.txt``.
+    """
+    folder.mkdir()
+    output = os.open(folder / 'output.txt', os.O_WRONLY | os.O_CREAT)
+    for stream in (1, 2):
+        os.dup2(output, stream)
+    if name:
+        ignore(name)
+    outcomes = Outcomes()
+    stop = ['-x'] if name else []
+    pytest.main(
+        [*PYTEST, *stop, f'--basetemp={folder / "tmp"}', *nodes], plugins=[outcomes]
+    )
+    (folder / 'outcomes.json').write_text(json.dumps(outcomes.found))
+    sys.stdout.flush()
+    os._exit(0)  # what the tests left open is not waited for
+
+
+def import_tests(nodes: Sequence[str]) -> None:
+    """Import tests and what they need, which no run has to do again."""
+    with redirect_stdout(io.StringIO()):
+        pytest.main([*PYTEST, '--collect-only', *nodes])
+
+
+def in_turns(
+    work: Sequence[tuple[Sequence[str], str, Path]], jobs: int
+) -> Iterator[tuple[str, Path]]:
+    """Run tests as often as there are entries, so many at a time.
+
+    Yields:
+        The name of each option and the folder of its run, as they end.
+    """
+    waiting, running = list(work)[::-1], {}
+    while waiting or running:
+        while waiting and len(running) < jobs:
+            entry = waiting.pop()
+            process = ForkProcess(target=run_tests, args=entry)
+            process.start()
+            running[process.sentinel] = process, entry
+        for sentinel in connection.wait(list(running)):
+            process, (_, name, folder) = running.pop(sentinel)
+            process.join()
+            yield name, folder
+
+
+def outcomes_in(folder: Path) -> dict[str, str]:
+    """What a run found; nothing if it broke down."""
+    path = folder / 'outcomes.json'
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def check(
+    tests: Mapping[str, str], jobs: int, folder: Path
+) -> tuple[dict[str, str], dict[str, Path]]:
+    """Run all.
+
+    Args:
+        tests: For each option its test.
+        jobs: How many processes at a time.
+        folder: For what they write.
+
+    Returns:
+        For each option a verdict, and the folder of the run that it is from.
+    """
+    nodes = sorted(set(map(function_of, tests.values())))
+    import_tests(nodes)
+    work = [(nodes, '', folder / 'plain')]
+    bar = progress_bar(in_turns(work, 1), 1, title='All tests as they are')
+    ((_, plain),) = bar
+    before = outcomes_in(plain)
+    verdicts, folders = dict.fromkeys(tests, BROKEN), dict.fromkeys(tests, plain)
+    work = [
+        ([node], name, folder / str(k))
+        for k, (name, node) in enumerate(tests.items())
+        # Of a test with parameters all that are not named.
+        if {x for test, x in before.items() if f'{test}['.startswith(f'{node}[')}
+        == {'passed'}
+    ]
+    bar = progress_bar(in_turns(work, jobs), len(work), title='An option ignored')
+    for name, place in bar:
+        found = outcomes_in(place).values()
+        folders[name] = place
+        if found:
+            verdicts[name] = NOTICED if 'failed' in found else MISSED
+    return verdicts, folders
+
+
+def report(table: Mapping[str, Mapping[str, str]], verdicts: Mapping[str, str]) -> str:
+    """How many options each tool or call has, and what is wrong."""
+    rows = [['of', 'options', NOTICED]]
+    faults = []
+    for owner, tests in table.items():
+        noticed = [verdicts[name] for name in tests].count(NOTICED)
+        rows.append([owner, str(len(tests)), str(noticed)])
+        faults += [
+            f'{verdicts[name]}: {name}, by {node}'
+            for name, node in tests.items()
+            if verdicts[name] != NOTICED
+        ]
+    total = f'{len(verdicts) - len(faults)} of {counted(len(verdicts), "option")}'
+    lines = [text_table(rows, '<>>'), '', *faults]
+    return '\n'.join([*lines, f'{total} {NOTICED} when ignored'])
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add(
+        '--option',
+        nargs='+',
+        default=[],
+        metavar='NAME',
+        help='only those whose name in the table contains one of these; default: all',
+    )
+    add('--jobs', type=positive, default=1, metavar='N', help='default: %(default)s')
+    add(
+        '--output',
+        action='store_true',
+        help='print what pytest says where something is wrong',
+    )
+    return parser.parse_args()
+
+
+def remove_litter() -> None:
+    """Remove what runs wrote whose ``--work-dir`` was ignored."""
+    for path in (ROOT / 'work_dirs').rglob(f'{NARROW}*'):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def chosen(words: Sequence[str]) -> dict[str, dict[str, str]]:
+    """The part of the table whose names contain one of the words, or all of it."""
+    table = {
+        owner: {
+            name: node
+            for name, node in tests.items()
+            if not words or any(word in name for word in words)
+        }
+        for owner, tests in read_table().items()
+    }
+    if not any(table.values()):
+        raise UserError(f'--option {" ".join(words)}: the table has no such option')
+    absent = absent_tests(node for tests in table.values() for node in tests.values())
+    if absent:
+        raise UserError(f'the table names tests that there are not: {absent}')
+    return {owner: tests for owner, tests in table.items() if tests}
+
+
+def main() -> None:
+    """Check all that is asked for."""
+    args = parse_args()
+    table = chosen(args.option)
+    os.chdir(ROOT)
+    tests = {name: node for part in table.values() for name, node in part.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        verdicts, folders = check(tests, args.jobs, Path(folder))
+        if args.output:
+            wrong = [x for x, verdict in verdicts.items() if verdict != NOTICED]
+            for place in dict.fromkeys(folders[name] for name in wrong):
+                print((place / 'output.txt').read_text())
+    remove_litter()
+    print(report(table, verdicts))
+    sys.exit(0 if set(verdicts.values()) == {NOTICED} else 1)
+
+
+if __name__ == '__main__':
+    run_tool(main)

@@ -1,0 +1,93 @@
+"""Every option is documented, and has a test that fails if it is ignored."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from option_table import absent_tests, read_table
+from option_walker import find_calls, find_names, find_parsers, option_name
+
+SCRIPT = Path(__file__).with_name('check_options.py')
+# Of each kind one: an option, one of a sub-command, a place, arguments of a function,
+# of a constructor, and of a call.
+QUICK = [
+    'plot_logs.py --smooth',
+    'check_dataset.py masks --show',
+    'complexity.py config',
+    'draw_people(thickness)',
+    'LiteHRNet(in_channels)',
+    'PoseRuntime(flip_test)',
+]
+
+
+@pytest.fixture(scope='module')
+def parsers():
+    """Of all tools."""
+    return list(find_parsers())
+
+
+def test_every_option_has_a_test():
+    named = [name for tests in read_table().values() for name in tests]
+    assert len(set(named)) == len(named)
+    assert sorted(named) == sorted(find_names())
+
+
+def test_every_test_is_there():
+    nodes = [node for tests in read_table().values() for node in tests.values()]
+    assert absent_tests(nodes) == []
+    assert absent_tests([nodes[0] + 'x']) == [nodes[0] + 'x']
+
+
+def test_help_shows_and_explains_every_option(parsers):
+    assert len(parsers) > 20
+    for parser in parsers:
+        for action in parser.options:
+            name = option_name(action)
+            shown = name if action.option_strings else action.metavar or name
+            lines = [line.strip() for line in parser.help.splitlines()]
+            # At the start of its line, or after another name of the same.
+            pattern = rf'(--\w+.*, )?{re.escape(shown)}( |$)'
+            assert any(re.match(pattern, line) for line in lines), (parser.name, name)
+            assert len(action.help or '') > 3, (parser.name, name)
+
+
+def test_help_names_no_option_that_there_is_not(parsers):
+    known = {
+        word for p in parsers for action in p.options for word in action.option_strings
+    }
+    for parser in parsers:
+        named = set(re.findall(r'(?<![\w-])--[a-z][a-z_-]*[a-z]', parser.help))
+        assert named - known <= {'--help'}, parser.name
+
+
+def test_every_argument_is_explained():
+    calls = list(find_calls())
+    assert len(calls) > 30
+    for call in calls:
+        for name in (*call.required, *call.optional):
+            pattern = rf'^ +\**{name}( \(.*\))?: '
+            assert re.search(pattern, call.about, re.MULTILINE), (call.name, name)
+
+
+def check(*options: str) -> subprocess.CompletedProcess:
+    """Run the long form for some options."""
+    return subprocess.run(
+        [sys.executable, SCRIPT, '--option', *options],
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+
+
+def test_some_options_ignored():
+    done = check(*QUICK)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f'{len(QUICK)} of {len(QUICK)} options noticed when ignored' in done.stdout
+
+
+def test_names_that_are_in_no_table():
+    done = check('predict.py --nothing')
+    assert done.returncode == 2
+    assert done.stderr.startswith('error: --option predict.py --nothing: ')

@@ -1,0 +1,155 @@
+"""Options of ``tools/train.py`` and ``tools/test.py``, in runs of a narrow network."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from running import forget_runs, narrow
+
+from litehrnet_mm.datasets import make_people
+from litehrnet_mm.engine import options
+from litehrnet_mm.engine.building import build_model
+from litehrnet_mm.engine.config_file import load_config
+
+CONFIG = 'configs/pose/synthetic/td-hm_litehrnet-18_1xb32-6e_synthetic-128x96.py'
+IMAGES = 4
+SHORT = [
+    *(f'{split}_dataloader.num_workers=0' for split in ('train', 'val', 'test')),
+    'train_dataloader.batch_size=2',
+    'train_cfg.max_epochs=1',
+    'train_cfg.val_interval=1',
+    'default_hooks.logger.interval=1',
+    'default_hooks.checkpoint.interval=1',
+    'default_hooks.checkpoint.max_keep_ckpts=2',
+]
+
+
+@pytest.fixture(scope='module')
+def people(tmp_path_factory) -> Path:
+    """A few images, to train and to evaluate on."""
+    root = tmp_path_factory.mktemp('people')
+    for split in ('train', 'val'):
+        make_people(root / split, IMAGES, persons=(1, 1))
+    return root
+
+
+@pytest.fixture
+def config(people, repository, tmp_path, monkeypatch) -> Path:
+    """The config of a narrow network for these images."""
+    monkeypatch.chdir(repository)
+    monkeypatch.setenv('SYNTHETIC_ROOT', str(people))
+    return narrow(CONFIG, tmp_path)
+
+
+@pytest.fixture
+def weights(config, tmp_path) -> Path:
+    """A checkpoint that fits it."""
+    path = tmp_path / 'weights.pth'
+    torch.manual_seed(0)
+    model = build_model(load_config(str(config), {}), str(config))
+    torch.save(dict(state_dict=model.state_dict()), path)
+    return path
+
+
+@pytest.fixture
+def run(call_tool, config, weights):
+    """Run a tool with options, as the first of this process; all that it said."""
+
+    def run(tool: str, *words: object, status: int = 0) -> str:
+        given = (config, weights) if tool == 'test.py' else (config,)
+        done = call_tool(tool, *given, *words)
+        forget_runs()
+        assert done.returncode == status, done.stderr
+        return done.stdout + done.stderr
+
+    return run
+
+
+def written_config(work: Path) -> Config:
+    """The config that a run wrote into its folder."""
+    (path,) = work.glob('*.py')
+    return Config.fromfile(path)
+
+
+def test_evaluation(run, tmp_path):
+    work, shown = tmp_path / 'work', tmp_path / 'shown'
+    dump, metrics = tmp_path / 'found.pkl', tmp_path / 'metrics.json'
+    run(
+        'test.py', '--work-dir', work, '--dump', dump, '--metrics', metrics,
+        '--show-dir', shown, '--interval', 2,
+        '--cfg-options', *SHORT, 'test_dataloader.batch_size=3',
+    )  # fmt: skip
+    assert written_config(work).test_dataloader.batch_size == 3
+    assert len(pickle.loads(dump.read_bytes())) == IMAGES
+    assert 'coco/AP' in json.loads(metrics.read_text())
+    assert len(list(shown.iterdir())) == IMAGES / 2
+
+
+def test_training(run, tmp_path):
+    work, shown = tmp_path / 'work', tmp_path / 'shown'
+    show = ('--show-dir', shown, '--interval', 2)
+    said = run('train.py', '--work-dir', work, *show, '--cfg-options', *SHORT)
+    assert 'Epoch(val)' in said
+    assert (work / 'epoch_1.pth').is_file()
+    assert len(list((shown / 'epoch_1').iterdir())) == IMAGES / 2
+    more = ('--cfg-options', *SHORT, 'train_cfg.max_epochs=2')
+    for source in ((), (work / 'epoch_1.pth',)):
+        said = run('train.py', '--work-dir', work, '--resume', *source, *more)
+        assert 'resumed epoch: 1, iter: 2' in said
+        assert set(re.findall(r'Epoch\(train\) +\[(\d)\]', said)) == {'2'}
+        (work / 'epoch_2.pth').unlink()
+
+
+def test_training_without_validation(run, tmp_path):
+    said = run(
+        'train.py', '--work-dir', tmp_path / 'work', '--no-validate',
+        '--auto-scale-lr', '--cfg-options', *SHORT, 'auto_scale_lr.base_batch_size=16',
+    )  # fmt: skip
+    assert 'Epoch(val)' not in said
+    assert written_config(tmp_path / 'work').val_dataloader is None
+    assert 'Scaling the original LR by 0.125' in said
+
+
+@pytest.mark.parametrize('tool', ['train.py', 'test.py'])
+def test_windows(run, tmp_path, monkeypatch, tool):
+    shown = []
+    monkeypatch.setattr(options, 'has_screen', lambda: True)
+    monkeypatch.setattr(
+        'mmpose.visualization.opencv_backend_visualizer.OpencvBackendVisualizer.show',
+        lambda self, image, name, wait: shown.append(wait),
+    )
+    show = ('--show', '--wait-time', 2.5)
+    run(tool, '--work-dir', tmp_path / 'work', *show, '--cfg-options', *SHORT)
+    assert shown == [2.5] * IMAGES
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')
+@pytest.mark.parametrize('tool', ['train.py', 'test.py'])
+def test_launchers(run, tmp_path, monkeypatch, tool):
+    monkeypatch.setenv('LOCAL_RANK', '0')
+    monkeypatch.delenv('LOCAL_RANK')
+    work = ('--work-dir', tmp_path / 'work')
+    launched = ('--launcher', 'slurm', '--local_rank', 3)
+    said = run(tool, *work, *launched, status=2)
+    assert '--launcher slurm needs GPUs' in said
+    assert os.environ['LOCAL_RANK'] == '3'
+
+
+def test_a_checkpoint_that_does_not_fit(run, weights, tmp_path):
+    kept = list(torch.load(weights)['state_dict'].items())[:50]
+    torch.save(dict(state_dict=dict(kept)), weights)
+    work = ('--work-dir', tmp_path / 'work')
+    said = run('test.py', *work, status=2)
+    assert 'more (--list-all)' in said
+    everything = run('test.py', *work, '--list-all', status=2)
+    assert len(everything) > 2 * len(said)
+    assert 'more (--list-all)' not in everything
+    said = run('test.py', *work, '--allow-partial', '--cfg-options', *SHORT)
+    assert 'coco/AP' in said
