@@ -86,7 +86,8 @@ def verify(
                 raise UserError(
                     f'the exported graph does not run on {x.shape}: {one_line(error)}'
                 ) from error
-            for name, y, wanted in zip(reference.outputs, found, expected, strict=True):
+            for k, name in enumerate(reference.outputs):
+                y, wanted = found[k], expected[k]
                 apart, allowed = difference(name, y, wanted, plan.precision)
                 if not apart <= allowed:  # NaN is too much, too
                     raise UserError(

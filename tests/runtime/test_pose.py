@@ -97,7 +97,8 @@ def test_poses_of_other_heads_are_those_of_mmpose(repository, people, tmp_path, 
         for seen in people[:3]:
             found, scores = pose(cv2.imread(str(seen.path)), seen.boxes)
             samples = inference_topdown(model, str(seen.path), seen.boxes, 'xyxy')
-            for points, values, sample in zip(found, scores, samples, strict=True):
+            assert len(found) == len(scores) == len(samples)
+            for points, values, sample in zip(found, scores, samples):
                 expected = sample.pred_instances
                 np.testing.assert_allclose(points, expected.keypoints[0], atol=0.05)
                 np.testing.assert_allclose(values, expected.keypoint_scores[0], 1e-3)
@@ -150,7 +151,8 @@ def test_another_input_size(repository, tinypose, people, tmp_path, path):
     for seen in people[:8]:
         found, scores = pose(cv2.imread(str(seen.path)), seen.boxes)
         samples = inference_topdown(model, str(seen.path), seen.boxes, 'xyxy')
-        for points, values, sample in zip(found, scores, samples, strict=True):
+        assert len(found) == len(scores) == len(samples)
+        for points, values, sample in zip(found, scores, samples):
             expected = sample.pred_instances.keypoints[0]
             # At a size it was not trained for heat can be so flat that rounding moves
             # the refined maximum; those are not found, either.
