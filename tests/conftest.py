@@ -1,5 +1,7 @@
 """Fixtures that several test modules share."""
 
+from __future__ import annotations
+
 import functools
 import os
 import subprocess

@@ -1,5 +1,7 @@
 """Building and installing the project, as pip does for users."""
 
+from __future__ import annotations
+
 import shutil
 import subprocess
 import sys

@@ -8,6 +8,8 @@ Example:
     >>> keypoints, scores = pose(cv2.imread('photo.jpg'), boxes)  # doctest: +SKIP
 """
 
+from __future__ import annotations
+
 import os
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Faults of annotation files: each is found, mended, and nothing else is."""
 
+from __future__ import annotations
+
 import copy
 import json
 import random

@@ -1,5 +1,7 @@
 """``tools/dist_train.sh`` and ``tools/dist_test.sh`` on two processes of the CPU."""
 
+from __future__ import annotations
+
 import json
 import os
 import pickle

@@ -1,5 +1,7 @@
 """Evaluation of sets with little or nothing in them: defined results, or one line."""
 
+from __future__ import annotations
+
 import json
 import shutil
 from pathlib import Path
