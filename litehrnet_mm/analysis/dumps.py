@@ -36,11 +36,14 @@ def read_dump(path: str | os.PathLike) -> list[dict[str, Any]]:
     if not path.is_file():
         raise UserError(f'predictions not found: {path} (tools/test.py --dump {path})')
     try:
-        with open(path, 'rb') as file:
-            samples = _PlainUnpickler(file).load()
+        data = path.read_bytes()
+        end = check_pickle(data)
+        samples = _PlainUnpickler(io.BytesIO(data)).load()
+    except HarmfulError as error:
+        raise UserError(f'{path} is damaged or no pickle file ({error})') from error
     except _RefusedError as error:
         raise UserError(
-            f'{path} refers to {error}, which no dump of predictions does: not read, '
+            f'{path} refers to {shown(str(error))}, which no dump does: not read, '
             'since it could run code'
         ) from error
     except Exception as error:  # of any kind: a damaged pickle can raise them all

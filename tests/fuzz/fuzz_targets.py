@@ -1,0 +1,4 @@
+from coco_targets import TARGETS as JSON_FILES
+from weight_targets import TARGETS as WEIGHTS
+
+TARGETS = [*WEIGHTS, *JSON_FILES]
