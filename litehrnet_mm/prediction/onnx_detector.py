@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from litehrnet_mm.checking.coco_file import is_number, read_json
+from litehrnet_mm.checking.findings import listed, shown
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.prediction.boxes import Boxes
 from litehrnet_mm.runtime.model import open_session
@@ -43,8 +44,8 @@ class Preparation:
         Raises:
             UserError: If the file cannot be read as one.
         """
+        content = read_json(path, "MMDeploy's")
         try:
-            content = json.loads(path.read_text(encoding='utf-8'))
             steps = {step['type']: step for step in _transforms(content)}
             found: dict[str, Any] = {}
             if 'Normalize' in steps:
@@ -56,11 +57,37 @@ class Preparation:
                 value = steps['Pad'].get('pad_val', 0)
                 value = value.get('img', 0) if isinstance(value, dict) else value
                 found['padding'] = int(value[0] if isinstance(value, list) else value)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except Exception as error:  # where anything may be anything
             raise UserError(
-                f"{path} cannot be read as MMDeploy's pipeline: {error!r}"
+                f"{path} cannot be read as MMDeploy's pipeline: {_said(error)}"
             ) from error
-        return cls(**found)
+        preparation = cls(**found)
+        preparation.check(path)
+        return preparation
+
+    def check(self, path: Path) -> None:
+        """Refuse numbers with which no image becomes an input.
+
+        Raises:
+            UserError: If there are others than three of each, or they are no numbers
+                of colours.
+        """
+        numbers = (*self.mean, *self.std)
+        three = len(self.mean) == len(self.std) == 3
+        if not three or not all(map(is_number, numbers)) or min(self.std) <= 0:
+            raise UserError(
+                f'{path}: mean and std of Normalize must be three numbers each, those '
+                f'of std above 0, got {listed(numbers, 6)}'
+            )
+        if not 0 <= self.padding <= 255:
+            raise UserError(
+                f'{path}: pad_val of Pad must be from 0 to 255, got '
+                f'{shown(self.padding)}'
+            )
+
+
+def _said(error: Exception) -> str:
+    return shown(f'{type(error).__name__}: {error}', 200)
 
 
 def _transforms(content: dict) -> Iterator[dict]:

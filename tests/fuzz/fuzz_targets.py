@@ -1,4 +1,5 @@
 from coco_targets import TARGETS as JSON_FILES
+from image_targets import TARGETS as IMAGES
 from weight_targets import TARGETS as WEIGHTS
 
-TARGETS = [*WEIGHTS, *JSON_FILES]
+TARGETS = [*WEIGHTS, *JSON_FILES, *IMAGES]
