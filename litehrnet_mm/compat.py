@@ -163,5 +163,7 @@ def new_array(kind: type, shape: tuple, code: Any) -> Any:
     import numpy as np
 
     if kind is not np.ndarray or shape != (0,) or code not in (b'b', 'b'):
-        raise pickle.UnpicklingError('WeightsUnpickler error: an array made by its size')
+        raise pickle.UnpicklingError(
+            'WeightsUnpickler error: an array made by its size'
+        )
     return np.empty(0, np.int8)

@@ -142,7 +142,10 @@ def shown(value: Any, length: int = 60) -> str:
 def _repr(value: Any) -> str:
     try:
         return repr(value)
-    except (ValueError, RecursionError):  # of more digits, or nested deeper, than may be
+    except (
+        ValueError,
+        RecursionError,
+    ):  # of more digits, or nested deeper, than may be
         return f'a {type(value).__name__} that is too large to show'
 
 

@@ -6,8 +6,10 @@ that PyTorch itself does not look at; before, several pickles and then numbers.
 
 from __future__ import annotations
 
+import os
 import zipfile
 from pathlib import Path
+from typing import BinaryIO
 
 from litehrnet_mm.checking.findings import shown
 from litehrnet_mm.checkpoints.pickles import HarmfulError, check_pickle
@@ -23,15 +25,19 @@ def is_archive(start: bytes) -> bool:
     return start.startswith(ZIP)
 
 
-def check_archive(path: str | Path) -> None:
+def check_archive(file: str | Path | BinaryIO, size: int | None = None) -> None:
     """Check that no byte of a zip archive of PyTorch is lost or changed.
+
+    Args:
+        file: A path, or an open file.
+        size: Of an open file, in bytes.
 
     Raises:
         HarmfulError: If that is not so, or reading it would take more than it holds.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            _check_records(archive, Path(path).stat().st_size)
+        with zipfile.ZipFile(file) as archive:
+            _check_records(archive, os.path.getsize(file) if size is None else size)
             damaged = archive.testzip()
             if damaged is not None:
                 raise HarmfulError(f'the checksum of {shown(damaged)} is wrong')

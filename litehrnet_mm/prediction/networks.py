@@ -17,6 +17,7 @@ from litehrnet_mm.engine.building import default_device
 from litehrnet_mm.engine.config_file import load_config
 from litehrnet_mm.engine.loading import load_model
 from litehrnet_mm.engine.options import is_segmentation
+from litehrnet_mm.prediction.onnx_check import check_onnx
 from litehrnet_mm.runtime import PoseRuntime, SegRuntime, open_runtime
 
 
@@ -127,6 +128,8 @@ def open_network(
                 f'--cfg-options and --device are for a config and its checkpoint, and '
                 f'{model[0]} is an ONNX file'
             )
+        if Path(model[0]).is_file():
+            check_onnx(Path(model[0]))
         try:
             return open_runtime(model[0])
         except ValueError as error:

@@ -14,7 +14,9 @@ from litehrnet_mm.checking.coco_file import is_number, read_json
 from litehrnet_mm.checking.findings import listed, shown
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.prediction.boxes import Boxes
-from litehrnet_mm.runtime.model import open_session
+from litehrnet_mm.prediction.onnx_check import check_onnx
+from litehrnet_mm.runtime.facts import MOST_PIXELS
+from litehrnet_mm.runtime.model import open_session, said_by_runtime
 
 OUTPUTS = {'dets', 'labels'}
 SIDE = 640
@@ -113,6 +115,7 @@ class OnnxBoxes(Boxes):
     def __init__(self, path: Path, min_score: float) -> None:
         if not path.is_file():
             raise UserError(f'no such detector: {path}')
+        check_onnx(path)
         try:
             self.session = open_session(path)
         except ValueError as error:
@@ -123,14 +126,39 @@ class OnnxBoxes(Boxes):
         if not set(outputs) >= OUTPUTS or len(inputs) > 1 or len(shape) != 4:
             raise UserError(
                 f'detector {path} is not as MMDeploy exports them, from an image to '
-                f'dets and labels: it gives {", ".join(outputs)}'
+                f'dets and labels: it gives {listed(outputs)}'
             )
         self.input = inputs[0].name
         self.size = tuple(n if isinstance(n, int) else SIDE for n in shape[:1:-1])
+        if not 0 < self.size[0] * self.size[1] <= MOST_PIXELS:
+            raise UserError(f'detector {path} takes images of {self.size} pixels')
         pipeline = path.with_name('pipeline.json')
         known = pipeline.is_file()
         self.preparation = Preparation.read(pipeline) if known else Preparation()
         self.min_score = min_score
+        self._check_works(path)
+
+    def _check_works(self, path: Path) -> None:
+        """Let it look at a grey image: a damaged file may well open.
+
+        Raises:
+            UserError: If it computes no boxes with scores and labels.
+        """
+        try:
+            grey = np.full((*self.size[::-1], 3), 128, np.uint8)
+            x, _ = self._prepare(grey)
+            dets, labels = self.session.run(['dets', 'labels'], {self.input: x})
+        except Exception as error:  # of many kinds, the runtime's and NumPy's
+            raise UserError(
+                f'detector {path} opens, but computes nothing: {said_by_runtime(error)}'
+            ) from error
+        boxes = dets.ndim == 3 and dets.shape[2] == 5 and dets.dtype == np.float32
+        labelled = labels.shape == dets.shape[:2] and labels.dtype.kind == 'i'
+        if not boxes or not labelled or not np.isfinite(dets).all():
+            raise UserError(
+                f'detector {path} is damaged, or not as MMDeploy exports them: it gives '
+                f'dets {dets.shape} and labels {labels.shape}'
+            )
 
     def __call__(self, name: str, image: np.ndarray) -> np.ndarray:
         """Boxes ``(N, 5)`` of the persons in an image."""

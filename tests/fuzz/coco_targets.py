@@ -59,7 +59,9 @@ def annotations(seed: int) -> dict[str, Any]:
             dict(id=k, file_name=f'{k}.jpg', width=SIDE, height=SIDE) for k in numbers
         ],
         annotations=[person(10 * k + j, k) for k in numbers for j in range(2)],
-        categories=[dict(id=1, name='person', keypoints=list(NAMES), skeleton=[[1, 2]])],
+        categories=[
+            dict(id=1, name='person', keypoints=list(NAMES), skeleton=[[1, 2]])
+        ],
     )
 
 
@@ -68,7 +70,9 @@ def coco_seeds() -> list[Files]:
     seeds = []
     for seed in (0, 1):
         content = annotations(seed)
-        images = {f'images/{x["file_name"]}': picture(x['id']) for x in content['images']}
+        images = {
+            f'images/{x["file_name"]}': picture(x['id']) for x in content['images']
+        }
         seeds.append({'x.json': json.dumps(content).encode(), **images})
     return seeds
 

@@ -58,8 +58,11 @@ def code() -> Iterator[bytes]:
         + b'tR'
     )
     # Attributes of a function that a reader needs, set to something else.
-    yield b'ctorch._utils\n_rebuild_tensor_v2\n(N}' + text('__doc__') + text('x') + (
-        b's\x86b'
+    yield (
+        b'ctorch._utils\n_rebuild_tensor_v2\n(N}'
+        + text('__doc__')
+        + text('x')
+        + (b's\x86b')
     )
     yield b'cnumpy\nndarray\n}' + text('x') + text('y') + b'sb'
 

@@ -78,7 +78,10 @@ def other_seeds() -> list[Files]:
     """What else is taken for a picture, all under one name."""
     image = pixels(0)
     kinds = (('BMP', {}), ('WEBP', {}), ('WEBP', dict(lossless=True)), ('TIFF', {}))
-    kinds += (('TIFF', dict(compression='tiff_lzw')), ('TIFF', dict(compression='jpeg')))
+    kinds += (
+        ('TIFF', dict(compression='tiff_lzw')),
+        ('TIFF', dict(compression='jpeg')),
+    )
     return [{'x.bmp': encoded(image, kind, **more)} for kind, more in kinds]
 
 

@@ -29,6 +29,8 @@ from typing import Any, Callable
 import cv2
 import torch
 
+from litehrnet_mm.cli import UserError
+
 CPU_SECONDS = 5.0
 CLOCK_SECONDS = 60.0
 MEMORY = 2 * 2**30
@@ -146,9 +148,8 @@ def check_refusal(error: BaseException, item: Input, folder: Path) -> tuple[str,
     text = str(error)
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, MemoryError) or any(
-            word in str(cause).lower() for word in OUT_OF_MEMORY
-        ):
+        said = '' if isinstance(cause, UserError) else str(cause).lower()
+        if isinstance(cause, MemoryError) or any(x in said for x in OUT_OF_MEMORY):
             return 'memory', f'{text[:200]} after {cause!r}'[:400]
         cause = cause.__cause__ or cause.__context__
     if not any(Path(name).name in text for name in item.files):
