@@ -164,6 +164,6 @@ def new_array(kind: type, shape: tuple, code: Any) -> Any:
 
     if kind is not np.ndarray or shape != (0,) or code not in (b'b', 'b'):
         raise pickle.UnpicklingError(
-            'WeightsUnpickler error: an array made by its size'
+            'WeightsUnpickler error: Can only make arrays that are empty at first'
         )
     return np.empty(0, np.int8)

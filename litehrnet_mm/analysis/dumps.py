@@ -19,6 +19,8 @@ from litehrnet_mm.cli import UserError
 from litehrnet_mm.compat import new_array
 
 NUMPY = frozenset({'_reconstruct', 'scalar', '_frombuffer'})
+USED = ('bboxes', 'bbox_scores', 'bbox_scales')
+"""What MMPose's ``CocoMetric`` takes of a sample beside its keypoints."""
 TORCH = frozenset({'_rebuild_tensor', '_rebuild_tensor_v2', '_rebuild_parameter'})
 
 
@@ -96,17 +98,22 @@ def _load_storage(content: bytes) -> Any:
 def _is_prediction(sample: object) -> bool:
     if not isinstance(sample, dict) or not {'id', 'img_id'} <= sample.keys():
         return False
-    if not all(is_id(sample[key]) for key in ('id', 'img_id')):
+    ids = sample['id'] if isinstance(sample['id'], list) else [sample['id']]
+    if not all(map(_is_whole, [*ids, sample['img_id']])):
         return False
     parts = [sample.get(key) for key in ('pred_instances', 'gt_instances')]
     if not all(isinstance(part, dict) for part in parts):
         return False
     values = [parts[0].get(key) for key in ('keypoints', 'keypoint_scores')]
-    arrays = [*values, *(x for part in parts for x in part.values())]
-    if not all(map(_is_finite, arrays)):
+    more = [part[key] for part in parts for key in USED if key in part]
+    if not all(map(_is_finite, [*values, *more])):
         return False
     shapes = [tuple(value.shape) for value in values]
     return len(shapes[0]) == 3 and shapes[0][2] == 2 and shapes[1] == shapes[0][:2]
+
+
+def _is_whole(value: object) -> bool:
+    return is_id(int(value) if isinstance(value, np.integer) else value)
 
 
 def _is_finite(value: object) -> bool:

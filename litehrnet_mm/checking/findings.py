@@ -145,7 +145,7 @@ def _repr(value: Any) -> str:
     except (
         ValueError,
         RecursionError,
-    ):  # of more digits, or nested deeper, than may be
+    ):  # too many digits, or nested too deep
         return f'a {type(value).__name__} that is too large to show'
 
 

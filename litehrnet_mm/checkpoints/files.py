@@ -145,9 +145,9 @@ def _describe_refusal(path: Path, text: str) -> str:
     found = FORBIDDEN.search(text)
     if found:
         return (
-            f'checkpoint {path} refused: it refers to {shown(found[1])}, which is no tensor '
-            'or plain value and could run code; get it from a source you trust as '
-            'weights alone'
+            f'checkpoint {path} refused: it refers to {shown(found[1])}, which is no '
+            'tensor or plain value and could run code; get it from a source you trust '
+            'as weights alone'
         )
     reason = REASON.search(text)
     if reason and reason[1].startswith('Can only'):

@@ -89,12 +89,13 @@ def newest_checkpoint(folder: Path) -> tuple[Path | None, list[Path]]:
 def _candidates(folder: Path) -> Iterator[Path]:
     named = None
     try:
-        named = Path((folder / LAST).read_text(encoding='utf-8').strip())
+        found = Path((folder / LAST).read_text(encoding='utf-8').strip())
         # The work folder may have been moved, or be another one's relative path.
-        named = named if named.is_file() else folder / named.name
-    except (OSError, UnicodeDecodeError):
+        places = (found, folder / found.name)
+        named = next((path for path in places if path.is_file()), None)
+    except (OSError, UnicodeDecodeError):  # also of a name that is too long
         pass
-    if named is not None and named.is_file():
+    if named is not None:
         yield named
     numbers = {
         path: int(found[1])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
@@ -68,11 +69,21 @@ class TorchSeg:
         self.classes, self.palette = facts['classes'], facts['palette']
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
-        """Label each pixel; see :meth:`litehrnet_mm.runtime.SegRuntime.__call__`."""
+        """Label each pixel; see :meth:`litehrnet_mm.runtime.SegRuntime.__call__`.
+
+        Raises:
+            UserError: If OpenCV cannot bring the image to the size of the network.
+        """
         from mmseg.apis import inference_model
 
-        with DefaultScope.overwrite_default_scope('mmseg'):
-            found = inference_model(self.model, image).pred_sem_seg.data
+        try:
+            with DefaultScope.overwrite_default_scope('mmseg'):
+                found = inference_model(self.model, image).pred_sem_seg.data
+        except cv2.error as error:
+            raise UserError(
+                f'an image of {image.shape[1]}x{image.shape[0]} pixels (width x height)'
+                " cannot be resized as the config's test pipeline says"
+            ) from error
         return found[0].cpu().numpy().astype(np.uint8)
 
 

@@ -156,8 +156,8 @@ class OnnxBoxes(Boxes):
         labelled = labels.shape == dets.shape[:2] and labels.dtype.kind == 'i'
         if not boxes or not labelled or not np.isfinite(dets).all():
             raise UserError(
-                f'detector {path} is damaged, or not as MMDeploy exports them: it gives '
-                f'dets {dets.shape} and labels {labels.shape}'
+                f'detector {path} is damaged, or not as MMDeploy exports them: it '
+                f'gives dets {dets.shape} and labels {labels.shape}'
             )
 
     def __call__(self, name: str, image: np.ndarray) -> np.ndarray:

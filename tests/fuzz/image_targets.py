@@ -6,6 +6,7 @@ import io
 import random
 import struct
 import zlib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,12 @@ def judge_png(expected: Any, found: Any, item: Input) -> str:
     return 'other pixels than were written'
 
 
+@cache
+def bomb() -> bytes:
+    """200 MB of zeros, packed."""
+    return zlib.compress(bytes(200_000_000), 1)
+
+
 def mended_sums(data: bytes, other: bytes, chance: random.Random) -> bytes:
     """Change a chunk of a PNG, with its sum made right again: hostile, not damaged."""
     chunks, position = [], 8
@@ -129,8 +136,7 @@ def mended_sums(data: bytes, other: bytes, chance: random.Random) -> bytes:
         content = how(content, content, chance)
     chunks[at] = kind, content
     if chance.random() < 0.2:
-        bomb = zlib.compress(bytes(200_000_000), 1)
-        chunks.insert(1, (b'zTXt', b'x\0\0' + bomb))
+        chunks.insert(1, (b'zTXt', b'x\0\0' + bomb()))
     return data[:8] + b''.join(
         struct.pack('>I', len(x)) + k + x + struct.pack('>I', zlib.crc32(k + x))
         for k, x in chunks

@@ -179,7 +179,7 @@ def _change(holder: Any, key: Any, chance: random.Random) -> None:
     elif how == 3:
         del holder[key]
     elif how == 4:
-        same = [x for x in holder.values()] if isinstance(holder, dict) else holder
+        same = list(holder.values()) if isinstance(holder, dict) else holder
         holder[key] = copy.deepcopy(chance.choice(list(same)))
     elif isinstance(holder, list):
         holder.insert(chance.randint(0, len(holder)), copy.deepcopy(holder[key]))

@@ -11,6 +11,8 @@ import argparse
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for made_up.py
+
 from fuzz_targets import TARGETS
 from hostile_pickles import MARKER
 from isolation import Input, Outcome

@@ -23,6 +23,7 @@ from litehrnet_mm.checkpoints.compare import report
 from litehrnet_mm.checkpoints.convert import converted, read_foreign
 from litehrnet_mm.checkpoints.files import read_checkpoint
 from litehrnet_mm.checkpoints.ncnn import read_ncnn
+from litehrnet_mm.checkpoints.pdparams import NAME_TABLE
 from litehrnet_mm.checkpoints.pp_tinypose import convert_pp_tinypose
 from litehrnet_mm.checkpoints.targets import Target as Model
 from litehrnet_mm.engine.whole_files import newest_checkpoint
@@ -130,6 +131,17 @@ def rezipped(data: bytes, other: bytes, chance: random.Random) -> bytes:
     return zip_of(records, chance)
 
 
+def repacked(data: bytes, pickled: bytes) -> bytes:
+    """A checkpoint with another pickle in it, all sums right."""
+    source = zipfile.ZipFile(io.BytesIO(data))
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, 'w') as archive:
+        for name in source.namelist():
+            own = name.endswith('data.pkl')
+            archive.writestr(name, pickled if own else source.read(name))
+    return buffer.getvalue()
+
+
 def zip_of(records: dict[str, bytes], chance: random.Random) -> bytes:
     """A checkpoint of records; now and then packed, lacking one, or with a bomb."""
     how = chance.random()
@@ -173,8 +185,7 @@ def paddle_seeds() -> list[Files]:
             for key, value in state_dict(seed).items()
             if not key.endswith('num_batches_tracked')
         }
-        table = dict(StructuredToParameterName={}, **{})
-        weights['StructuredToParameterName@@'] = table
+        weights[NAME_TABLE] = dict.fromkeys(weights, 'linear_0.w_0')
         seeds.append({'x.pdparams': pickle.dumps(weights, protocol)})
     return seeds
 
