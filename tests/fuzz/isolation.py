@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import faulthandler
 import io
 import json
 import os
@@ -178,6 +179,7 @@ def work_off(
 ) -> None:
     """In a child: read inputs, and tell the parent."""
     tempfile.tempdir = place
+    faulthandler.disable()  # the parent tells how a child ended
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     with open(os.devnull, 'w') as nowhere:  # of libraries in C
         os.dup2(nowhere.fileno(), 1)
