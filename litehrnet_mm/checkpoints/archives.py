@@ -72,3 +72,5 @@ def check_old_form(data: bytes) -> None:
     position = 0
     for _ in range(OLD_PICKLES):
         position = check_pickle(data, position)
+        if position == len(data):  # a lone pickle, of which PyTorch says what it is
+            return

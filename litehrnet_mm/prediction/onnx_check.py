@@ -38,9 +38,7 @@ def check_onnx(path: Path) -> None:
     except UserError:
         raise
     except Exception as error:  # of many kinds: protobuf's, ONNX's, NumPy's
-        raise UserError(
-            f'{path} is damaged or no ONNX file: {said_by_runtime(error)}'
-        ) from error
+        raise UserError(f'{path} cannot be opened: {said_by_runtime(error)}') from error
 
 
 def _check_weights(weights: Sequence[onnx.TensorProto], path: Path) -> None:

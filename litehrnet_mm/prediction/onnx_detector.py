@@ -46,7 +46,7 @@ class Preparation:
         Raises:
             UserError: If the file cannot be read as one.
         """
-        content = read_json(path, "MMDeploy's")
+        content = read_json(path, 'pipeline')
         try:
             steps = {step['type']: step for step in _transforms(content)}
             found: dict[str, Any] = {}
