@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 TORCH ?= 2.6.0
 TORCHVISION ?= 0.21.0
 
-.PHONY: help install demo demo-seg test test-core test-versions test-faults test-numbers \
+.PHONY: help install demo demo-seg test test-core test-versions test-faults test-fuzz test-numbers \
 	test-options test-soak lint lock audit env-info clean
 
 help: ## show this list
@@ -33,6 +33,9 @@ test-core: install ## run the tests of what depends on versions
 
 test-versions: ## run those with other versions: TORCH=, TORCHVISION=, PYTHON=, MMCV=a wheel
 	tests/versions/run.sh $(TORCH) $(TORCHVISION) $(PYTHON) $(MMCV)
+
+test-fuzz: install ## read 12,000 broken and hostile files with every reader
+	$(RUN) tests/fuzz/run_fuzz.py --inputs 12000
 
 test-faults: install ## kill training twenty times and resume it, and compare the weights
 	$(RUN) tests/faults/kill_and_resume.py --kills 20

@@ -46,7 +46,7 @@ LOG = """\
 # What is not called here, as patterns of the call, and where it is.
 ELSEWHERE = {
     r'make demo': 'too long for a test; shortened: tests/offline/test_offline.py',
-    r'make (test|lint|install|test-faults)|python -m pytest .*': '.ci/run',
+    r'make (test|lint|install|test-faults|test-fuzz)|python -m pytest .*': '.ci/run',
     r'make test-(numbers|soak)': 'long; short forms: tests/numbers/test_numbers.py',
     r'make (test-core|test-versions .*)': 'parts of .ci/run',
     r'make (lock|audit)( .*)?': 'needs a network',

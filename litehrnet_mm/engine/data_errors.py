@@ -13,6 +13,7 @@ from urllib.error import URLError
 from mmengine.config import Config
 
 from litehrnet_mm.checking.coco_file import read_coco, read_json
+from litehrnet_mm.checking.coco_structure import check_entries
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.engine.preflight import named_paths
 
@@ -28,7 +29,7 @@ UNKNOWN_SETTING = re.compile(
 UNKNOWN_TYPE = re.compile(r'(\w+) is not in the (\S+) registry')
 # What readers of annotations raise when they do not find what they look for.
 FORMAT_ERRORS = (AssertionError, AttributeError, IndexError, KeyError, TypeError)
-FORMAT_ERRORS += (ValueError,)
+FORMAT_ERRORS += (OverflowError, RecursionError, ValueError)
 # MMEngine, through NumPy, for a data set without a sample.
 NOTHING_LEFT = 'need at least one array to concatenate'
 NO_SUCH_FILE = re.compile(r"No such file or directory: '([^']*)'")
@@ -150,11 +151,12 @@ def _annotation_fault(path: Path) -> str | None:
     """What keeps a COCO annotation file from being used, if anything does."""
     try:
         content = read_coco(path)
+        for key in ('images', 'categories', 'annotations'):
+            if key in content and not content[key]:
+                return f"annotation file {path}: its '{key}' is empty"
+        check_entries(path, content)
     except UserError as error:
         return str(error)
-    for key in ('images', 'categories', 'annotations'):
-        if key in content and not content[key]:
-            return f"annotation file {path}: its '{key}' is empty"
     if not any(map(_is_person, content.get('annotations', ()))):
         return (
             f'annotation file {path} has no person to look at: each is crowd, or has '
