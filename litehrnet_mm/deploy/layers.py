@@ -65,7 +65,8 @@ class Form:
         whole = not self.any_size and all(
             int(side) % factor == 0 for side in x.shape[2:]
         )
-        return F.avg_pool2d(x, factor, ceil_mode=not whole)
+        # ONNX Runtime before 1.29 counts what is outside, unless told not to.
+        return F.avg_pool2d(x, factor, ceil_mode=not whole, count_include_pad=False)
 
     def upsample(self, x: Tensor, like: Tensor) -> Tensor:
         """Repeat the pixels of ``x`` until it has the size of another map."""

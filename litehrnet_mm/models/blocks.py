@@ -8,6 +8,7 @@ checkpoints.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -91,11 +92,12 @@ class CrossResolutionWeighting(nn.Module):
         # The kernel follows from the branch's place, not from a tensor's size, so
         # that it is a constant in every exported graph. With ceil_mode it meets the
         # size that strided convolutions give, and a window cut off by the border
-        # averages the pixels it has.
+        # averages the pixels it has: ONNX Runtime before 1.29 divides by all that it
+        # could have, unless padding, of which there is none, is not counted.
         last = len(branches) - 1
+        pool = partial(F.avg_pool2d, ceil_mode=True, count_include_pad=False)
         return [
-            F.avg_pool2d(x, 2 ** (last - i), ceil_mode=True) if i < last else x
-            for i, x in enumerate(branches)
+            pool(x, 2 ** (last - i)) if i < last else x for i, x in enumerate(branches)
         ]
 
 

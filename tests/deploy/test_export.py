@@ -66,6 +66,25 @@ def test_files_compute_what_the_model_computes(
     assert free == (['height', 'width'] if dynamic == 'all' else [])
 
 
+@pytest.mark.parametrize('rewritten', [True, False])
+def test_no_pooling_that_older_runtimes_get_wrong(repository, tmp_path, rewritten):
+    """ONNX Runtime before 1.29 counts pixels outside of an image in such windows."""
+    model, cfg = tiny(repository, SEG)
+    out = tmp_path / 'net.onnx'
+    if rewritten:
+        export(model, cfg, out, Plan(SIZE, dynamic='all'))
+    else:
+        image = torch.zeros(1, 3, 105, 71)
+        torch.onnx.export(model.backbone, (image,), out, dynamo=False)
+    found = [
+        {item.name: item.i for item in node.attribute}
+        for node in onnx.load(out).graph.node
+        if node.op_type == 'AveragePool'
+    ]
+    assert [pool for pool in found if pool['ceil_mode']]
+    assert not [p for p in found if p['ceil_mode'] and p.get('count_include_pad')]
+
+
 def test_half_precision(repository, tmp_path):
     model, cfg = tiny(repository, POSE)
     sizes = []
