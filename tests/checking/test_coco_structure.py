@@ -11,7 +11,7 @@ from mmengine.config import Config
 
 from litehrnet_mm.checking.coco_structure import check_entries
 from litehrnet_mm.cli import UserError
-from litehrnet_mm.engine.preflight import data_errors
+from litehrnet_mm.engine.data_errors import data_errors
 from litehrnet_mm.evaluation.coco_keypoints import read_persons
 from litehrnet_mm.evaluation.coco_submission import check_results
 from litehrnet_mm.prediction.boxes import FileBoxes

@@ -26,8 +26,9 @@ from litehrnet_mm.checking.coco import CocoSet
 from litehrnet_mm.checking.coco_file import read_json
 from litehrnet_mm.checking.findings import NOTE
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.engine.data_errors import data_errors
 from litehrnet_mm.engine.keypoint_check import check_keypoints
-from litehrnet_mm.engine.preflight import check_data, data_errors
+from litehrnet_mm.engine.preflight import check_data
 from litehrnet_mm.evaluation.coco_keypoints import read_persons
 from litehrnet_mm.evaluation.coco_submission import check_results
 from litehrnet_mm.prediction.boxes import FileBoxes

@@ -10,7 +10,8 @@ from onnx import TensorProto, helper
 
 from litehrnet_mm import runtime
 from litehrnet_mm.runtime import PoseRuntime, model
-from litehrnet_mm.runtime.model import PREFIX, RuntimeModel
+from litehrnet_mm.runtime.facts import PREFIX
+from litehrnet_mm.runtime.model import RuntimeModel
 
 FACTS = dict(input_size=[8, 8], mean=[0, 0, 0], std=[1, 1, 1], rgb=True)
 POSE = dict(
