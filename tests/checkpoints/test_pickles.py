@@ -83,6 +83,19 @@ def test_a_bit_that_flipped_in_a_number_is_found(tmp_path):
         read_checkpoint(path)
 
 
+def test_a_record_marked_as_a_folder(tmp_path):
+    """PyTorch gives numbers that happen to be in memory for it, without an error."""
+    path = tmp_path / 'x.pth'
+    content = bytearray(saved(dict(state_dict=WEIGHTS)))
+    entry = content.rindex(b'PK\1\2', 0, content.rindex(b'/data/0'))
+    content[entry + 38] = 0x10
+    path.write_bytes(content)
+    found = torch.load(path, weights_only=True)['state_dict']['w']
+    assert not torch.equal(found, WEIGHTS['w'])
+    with pytest.raises(UserError, match=r'checksum of .*data/0'):
+        read_checkpoint(path)
+
+
 @pytest.mark.parametrize(
     ('content', 'words'),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import random
 import tempfile
@@ -74,7 +76,8 @@ class Target:
                 for file, content in files.items():
                     (Path(name) / file).parent.mkdir(parents=True, exist_ok=True)
                     (Path(name) / file).write_bytes(content)
-                found.append(self.read(Path(name)))
+                with contextlib.redirect_stdout(io.StringIO()):
+                    found.append(self.read(Path(name)))
         return found
 
     def inputs(self, count: int, seed: int) -> list[Input]:

@@ -24,6 +24,7 @@ from litehrnet_mm.checkpoints.convert import converted, read_foreign
 from litehrnet_mm.checkpoints.files import read_checkpoint
 from litehrnet_mm.checkpoints.ncnn import read_ncnn
 from litehrnet_mm.checkpoints.pdparams import NAME_TABLE
+from litehrnet_mm.checkpoints.pickles import check_pickle
 from litehrnet_mm.checkpoints.pp_tinypose import convert_pp_tinypose
 from litehrnet_mm.checkpoints.targets import Target as Model
 from litehrnet_mm.engine.whole_files import newest_checkpoint
@@ -160,15 +161,11 @@ def zip_of(records: dict[str, bytes], chance: random.Random) -> bytes:
 
 def hostile_legacy(data: bytes, other: bytes, chance: random.Random) -> bytes:
     """A checkpoint of the old form whose fourth pickle is hostile."""
-    stream = io.BytesIO(data)
-    ends = []
-    for _ in range(3):
-        pickle.load(stream)
-        ends.append(stream.tell())
-    # The fourth has persistent ids, which pickletools need not know.
-    end = data.index(b'.', data.rindex(b'u', 0, -2000)) if len(data) > 2000 else None
-    content = data[ends[-1] : end]
-    return data[: ends[-1]] + hide(content, chance) + data[len(content) + ends[-1] :]
+    ends = [0]
+    for _ in range(4):
+        ends.append(check_pickle(data, ends[-1]))
+    content = data[ends[3] : ends[4]]
+    return data[: ends[3]] + hide(content, chance) + data[ends[4] :]
 
 
 def hostile(data: bytes, other: bytes, chance: random.Random) -> bytes:
