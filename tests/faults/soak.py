@@ -2,7 +2,9 @@
 
     python tests/faults/soak.py --steps 3000
 
-Counted is what all processes of the run really hold (Linux's proportional set size).
+Counted is what all processes of the run hold of their own or share among themselves
+(Linux's proportional set size, without the files of libraries, of which each process
+of the machine that maps them is given its share, and more if another one ends).
 After a warm-up of a sixth, the median over each further sixth of the steps must be
 within 2 percent of the first one's. Exit status 0 if it is.
 """
@@ -27,7 +29,7 @@ from litehrnet_mm.datasets import make_people
 IMAGES, BATCH, PARTS = 20, 2, 6
 EPOCH = IMAGES // BATCH
 STEP = re.compile(r'Epoch\(train\) +\[(\d+)\]\[ *(\d+)/')
-SIZE = re.compile(r'^Pss: +(\d+) kB', re.M)
+SIZE = re.compile(r'^Pss_(?:Anon|Shmem): +(\d+) kB', re.M)
 
 Samples = Sequence[tuple[int, float]]
 
@@ -45,9 +47,11 @@ def memory(pid: int) -> float | None:
     """What a process and all that it started hold, in MB; nothing if they end."""
     try:
         texts = [Path(f'/proc/{p}/smaps_rollup').read_text() for p in family(pid)]
-        return sum(int(SIZE.search(text)[1]) for text in texts) / 1024
-    except (OSError, TypeError):
+    except OSError:
         return None
+    return (
+        sum(int(size) for text in texts for size in SIZE.findall(text)) / 1024 or None
+    )
 
 
 def watch(run: subprocess.Popen, log: Path, steps: int) -> list[tuple[int, float]]:
