@@ -41,7 +41,7 @@ test-faults: install ## kill training twenty times and resume it, and compare th
 	$(RUN) tests/faults/kill_and_resume.py --kills 20
 
 test-options: install ## have each option ignored, one at a time, and see that a test fails
-	$(RUN) tests/options/check_options.py
+	$(RUN) tests/options/check_options.py --jobs 2
 
 test-numbers: install ## run every net forward and backward on 2,000 random shapes
 	$(RUN) tests/numbers/random_shapes.py --passes 2000

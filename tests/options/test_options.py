@@ -14,7 +14,7 @@ SCRIPT = Path(__file__).with_name('check_options.py')
 # of a constructor, and of a call.
 QUICK = [
     'plot_logs.py --smooth',
-    'check_dataset.py masks --show',
+    'make_synthetic.py streets --split',
     'complexity.py config',
     'draw_people(thickness)',
     'LiteHRNet(in_channels)',
@@ -85,6 +85,28 @@ def test_some_options_ignored():
     done = check(*QUICK)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f'{len(QUICK)} of {len(QUICK)} options noticed when ignored' in done.stdout
+
+
+UNAWARE = 'tests/tools/test_plot_logs.py::test_list_and_what_is_drawn_by_default'
+WITH_ANOTHER_TABLE = f"""
+import check_options
+table = dict(tool={{'plot_logs.py --smooth': {UNAWARE!r}}})
+check_options.read_table = lambda: table
+check_options.run_tool(check_options.main)
+"""
+
+
+def test_a_test_that_does_not_notice_is_named():
+    done = subprocess.run(
+        [sys.executable, '-c', WITH_ANOTHER_TABLE],
+        cwd=SCRIPT.parent,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert f'not noticed: plot_logs.py --smooth, by {UNAWARE}\n' in done.stdout
+    assert '0 of 1 option noticed when ignored' in done.stdout
 
 
 def test_names_that_are_in_no_table():
