@@ -20,7 +20,7 @@ import logging
 import pickle
 import warnings
 from types import SimpleNamespace
-from typing import Callable, NoReturn
+from typing import Any, Callable, NoReturn
 
 import torch
 
@@ -111,23 +111,24 @@ def checkpoint_types() -> list[Callable | tuple[Callable, str]]:
     Returns:
         Types and functions; beside some, the name that stands for them in a file:
         NumPy 2 renamed ``numpy.core`` to ``numpy._core``, and for ``getattr`` only
-        :func:`history_statistic` is let in.
+        :func:`history_statistic` is let in. What makes an array or bytes of any size
+        is let in for empty ones only, as NumPy writes them.
     """
     import numpy as np
     from mmengine.logging import HistoryBuffer
 
     numpy_core = np.core if np.lib.NumpyVersion(np.__version__) < '2.0.0' else np._core
-    functions = (numpy_core.multiarray._reconstruct, numpy_core.multiarray.scalar)
+    functions = {'_reconstruct': new_array, 'scalar': numpy_core.multiarray.scalar}
     modules = ('numpy.core.multiarray', 'numpy._core.multiarray')
     names = ('bool', 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32')
     names += ('uint64', 'float16', 'float32', 'float64')
     return [
         HistoryBuffer,
         (history_statistic, 'builtins.getattr'),
-        bytes,  # of an empty array
+        (no_bytes, 'builtins.bytes'),  # of an empty array
         np.ndarray,
         np.dtype,
-        *((f, f'{module}.{f.__name__}') for f in functions for module in modules),
+        *((f, f'{module}.{x}') for x, f in functions.items() for module in modules),
         *(type(np.dtype(name)) for name in names),
     ]
 
@@ -146,3 +147,23 @@ def history_statistic(owner: type, name: str) -> Callable:
             'HistoryBuffer'
         )
     return getattr(HistoryBuffer, name)
+
+
+def no_bytes() -> bytes:
+    """All that ``bytes`` may do in a checkpoint: be empty."""
+    return b''
+
+
+def new_array(kind: type, shape: tuple, code: Any) -> Any:
+    """An array without numbers, which a pickle then sets, as NumPy writes it.
+
+    Raises:
+        UnpicklingError: For any other.
+    """
+    import numpy as np
+
+    if kind is not np.ndarray or shape != (0,) or code not in (b'b', 'b'):
+        raise pickle.UnpicklingError(
+            'WeightsUnpickler error: Can only make arrays that are empty at first'
+        )
+    return np.empty(0, np.int8)

@@ -8,11 +8,19 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
+from litehrnet_mm.checking.coco_file import is_id
+from litehrnet_mm.checking.findings import shown
+from litehrnet_mm.checkpoints.archives import check_archive, check_old_form, is_archive
+from litehrnet_mm.checkpoints.pickles import HarmfulError, check_pickle
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.compat import new_array
 
 NUMPY = frozenset({'_reconstruct', 'scalar', '_frombuffer'})
+USED = ('bboxes', 'bbox_scores', 'bbox_scales')
+"""What MMPose's ``CocoMetric`` takes of a sample beside its keypoints."""
 TORCH = frozenset({'_rebuild_tensor', '_rebuild_tensor_v2', '_rebuild_parameter'})
 
 
@@ -36,11 +44,15 @@ def read_dump(path: str | os.PathLike) -> list[dict[str, Any]]:
     if not path.is_file():
         raise UserError(f'predictions not found: {path} (tools/test.py --dump {path})')
     try:
-        with open(path, 'rb') as file:
-            samples = _PlainUnpickler(file).load()
+        data = path.read_bytes()
+        if check_pickle(data) != len(data):
+            raise HarmfulError('there is more after its end')
+        samples = _PlainUnpickler(io.BytesIO(data)).load()
+    except HarmfulError as error:
+        raise UserError(f'{path} is damaged or no pickle file ({error})') from error
     except _RefusedError as error:
         raise UserError(
-            f'{path} refers to {error}, which no dump of predictions does: not read, '
+            f'{path} refers to {shown(str(error))}, which no dump does: not read, '
             'since it could run code'
         ) from error
     except Exception as error:  # of any kind: a damaged pickle can raise them all
@@ -66,6 +78,8 @@ class _PlainUnpickler(pickle.Unpickler):
             or (name in NUMPY and module.startswith(('numpy.core.', 'numpy._core.')))
             or (name in TORCH and module == 'torch._utils')
         )
+        if name == '_reconstruct' and known:
+            return new_array  # NumPy's takes memory for any size
         if known:
             return super().find_class(module, name)
         if (module, name) == ('torch.storage', '_load_from_bytes'):
@@ -74,15 +88,38 @@ class _PlainUnpickler(pickle.Unpickler):
 
 
 def _load_storage(content: bytes) -> Any:
+    if is_archive(content):
+        check_archive(io.BytesIO(content), len(content))
+    else:
+        check_old_form(content)
     return torch.load(io.BytesIO(content), map_location='cpu', weights_only=True)
 
 
 def _is_prediction(sample: object) -> bool:
     if not isinstance(sample, dict) or not {'id', 'img_id'} <= sample.keys():
         return False
+    ids = sample['id'] if isinstance(sample['id'], list) else [sample['id']]
+    if not all(map(_is_whole, [*ids, sample['img_id']])):
+        return False
     parts = [sample.get(key) for key in ('pred_instances', 'gt_instances')]
     if not all(isinstance(part, dict) for part in parts):
         return False
     values = [parts[0].get(key) for key in ('keypoints', 'keypoint_scores')]
-    shapes = [getattr(value, 'shape', ()) for value in values]
+    more = [part[key] for part in parts for key in USED if key in part]
+    if not all(map(_is_finite, [*values, *more])):
+        return False
+    shapes = [tuple(value.shape) for value in values]
     return len(shapes[0]) == 3 and shapes[0][2] == 2 and shapes[1] == shapes[0][:2]
+
+
+def _is_whole(value: object) -> bool:
+    return is_id(int(value) if isinstance(value, np.integer) else value)
+
+
+def _is_finite(value: object) -> bool:
+    """Whether a value is an array or a tensor of numbers, none of them inf or NaN."""
+    if isinstance(value, torch.Tensor):
+        plain = value.layout == torch.strided and not value.is_quantized
+        return plain and value.device.type == 'cpu' and bool(value.isfinite().all())
+    plain = isinstance(value, np.ndarray) and value.dtype.kind in 'fiub'
+    return plain and bool(np.isfinite(value).all())

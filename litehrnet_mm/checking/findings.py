@@ -135,8 +135,18 @@ class Findings:
 
 def shown(value: Any, length: int = 60) -> str:
     """A value of a user's file in printable letters, in one line, cut if it is long."""
-    text = value if isinstance(value, str) and value.isprintable() else repr(value)
+    text = value if isinstance(value, str) and value.isprintable() else _repr(value)
     return text if len(text) <= length else f'{text[: length - 1]}…'
+
+
+def _repr(value: Any) -> str:
+    try:
+        return repr(value)
+    except (
+        ValueError,
+        RecursionError,
+    ):  # too many digits, or nested too deep
+        return f'a {type(value).__name__} that is too large to show'
 
 
 def listed(values: Sequence[Any], most: int = 5) -> str:

@@ -13,7 +13,14 @@ from typing import Any
 
 import torch
 
+from litehrnet_mm.checking.findings import shown
+from litehrnet_mm.checkpoints.archives import (
+    check_archive,
+    check_old_form,
+    is_archive,
+)
 from litehrnet_mm.checkpoints.ncnn import FLOAT16_TAG, FLOAT32_TAG, MAGIC
+from litehrnet_mm.checkpoints.pickles import HarmfulError
 from litehrnet_mm.cli import UserError
 
 # In the words of torch.load(weights_only=True).
@@ -92,11 +99,19 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
             f'tools/convert_checkpoint.py {CONVERTED_AS[kind]} {path} OUT.pth'
         )
     try:
+        if is_archive(_first_bytes(Path(path))):
+            check_archive(path)
+        else:
+            check_old_form(Path(path).read_bytes())
         content = torch.load(path, map_location='cpu', weights_only=True)
+    except HarmfulError as error:
+        raise UserError(
+            f'checkpoint {path} is damaged or not a PyTorch file ({error})'
+        ) from error
     except pickle.UnpicklingError as error:
         raise UserError(_describe_refusal(path, str(error))) from error
     except Exception as error:  # a damaged file can lead its reader anywhere
-        reason = str(error).strip().split('\n')[0].split('. ')[0]
+        reason = shown(str(error).strip().split('\n')[0].split('. ')[0], 200)
         raise UserError(
             f'checkpoint {path} is damaged or not a PyTorch file '
             f'({type(error).__name__}{": " + reason if reason else ""})'
@@ -130,14 +145,14 @@ def _describe_refusal(path: Path, text: str) -> str:
     found = FORBIDDEN.search(text)
     if found:
         return (
-            f'checkpoint {path} refused: it refers to {found[1]}, which is no tensor '
-            'or plain value and could run code; get it from a source you trust as '
-            'weights alone'
+            f'checkpoint {path} refused: it refers to {shown(found[1])}, which is no '
+            'tensor or plain value and could run code; get it from a source you trust '
+            'as weights alone'
         )
     reason = REASON.search(text)
     if reason and reason[1].startswith('Can only'):
-        return f'checkpoint {path} refused: {reason[1]}'
-    said = reason[1].strip() if reason else ''
+        return f'checkpoint {path} refused: {shown(reason[1], 200)}'
+    said = shown(reason[1].strip(), 200) if reason else ''
     reason_text = f' ({said})' if said else ''
     return f'checkpoint {path} is damaged or not a PyTorch file{reason_text}'
 

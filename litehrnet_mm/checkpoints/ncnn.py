@@ -203,13 +203,19 @@ def _parse_layer(line: str, where: str) -> NcnnLayer:
             f'{where}: layer {_brief(name)}: expected a convolution or a layer known '
             f'to have no weights, found type {_brief(kind)}'
         )
-    params = tokens[4 + len(blobs) :]
+    pairs = [_parse_param(x, f'{where}: {name[:60]}') for x in tokens[4 + len(blobs) :]]
+    params = dict(pairs)
+    if len(params) < len(pairs):
+        raise UserError(
+            f'{where}: layer {_brief(name)}: expected each parameter once, found two '
+            'of one id'
+        )
     return NcnnLayer(
         kind=kind,
         name=name,
         inputs=tuple(tokens[4 : 4 + n_inputs]),
         outputs=tuple(tokens[4 + n_inputs : 4 + len(blobs)]),
-        params=dict(_parse_param(token, f'{where}: {name[:60]}') for token in params),
+        params=params,
         where=where,
     )
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
+
+from litehrnet_mm.checkpoints.archives import check_archive
+from litehrnet_mm.checkpoints.pickles import HarmfulError
 
 PART = '.part'
 """What a file's name ends in while it is written."""
@@ -60,10 +62,10 @@ register_backend(BACKEND, WholeFiles, force=True)
 def is_whole(path: Path) -> bool:
     """Whether a file is a PyTorch checkpoint in which no byte is lost or changed."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
-    except (OSError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError):
+        check_archive(path)
+    except HarmfulError:
         return False
+    return True
 
 
 def newest_checkpoint(folder: Path) -> tuple[Path | None, list[Path]]:
@@ -87,12 +89,13 @@ def newest_checkpoint(folder: Path) -> tuple[Path | None, list[Path]]:
 def _candidates(folder: Path) -> Iterator[Path]:
     named = None
     try:
-        named = Path((folder / LAST).read_text(encoding='utf-8').strip())
+        found = Path((folder / LAST).read_text(encoding='utf-8').strip())
         # The work folder may have been moved, or be another one's relative path.
-        named = named if named.is_file() else folder / named.name
-    except (OSError, UnicodeDecodeError):
+        places = (found, folder / found.name)
+        named = next((path for path in places if path.is_file()), None)
+    except (OSError, UnicodeDecodeError):  # also of a name that is too long
         pass
-    if named is not None and named.is_file():
+    if named is not None:
         yield named
     numbers = {
         path: int(found[1])

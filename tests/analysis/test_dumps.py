@@ -89,3 +89,53 @@ def test_a_damaged_dump(tmp_path):
             read_dump(path)
     with pytest.raises(UserError, match='predictions not found'):
         read_dump(tmp_path / 'absent.pkl')
+
+
+@pytest.mark.parametrize(
+    'opcodes',
+    [
+        b'Nr\xff\xff\xff\x7f',  # a place in the memo that takes 32 GB
+        b'}(K\1' + b'\x85' * 300_000 + b'Nu',  # hashing it leaves the stack
+        b'}(K\1q\x63' + b'h\x63h\x63\x86q\x63' * 60 + b'Nu',  # and this never ends
+    ],
+)
+def test_bombs(tmp_path, opcodes):
+    whole = write_dump(tmp_path / 'dump.pkl', [sample(1, 1, pose(0, 0))]).read_bytes()
+    path = tmp_path / 'bomb.pkl'
+    path.write_bytes(whole[:2] + opcodes + b'0' + whole[2:])
+    with pytest.raises(UserError, match=f'{path} is damaged'):
+        read_dump(path)
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        lambda one: one['pred_instances']['keypoints'].fill(np.nan),
+        lambda one: one['gt_instances']['bbox_scores'].fill(np.inf),
+        lambda one: one.update(img_id='1'),
+        lambda one: one.update(id=None),
+        lambda one: one['pred_instances'].update(
+            keypoints=one['pred_instances']['keypoints'].astype(object)
+        ),
+    ],
+)
+def test_samples_that_are_no_numbers(tmp_path, change):
+    one = sample(1, 1, pose(0, 0))
+    change(one)
+    path = write_dump(tmp_path / 'dump.pkl', [one])
+    with pytest.raises(UserError, match='not hold the predictions'):
+        read_dump(path)
+
+
+def test_more_behind_a_dump(tmp_path):
+    path = write_dump(tmp_path / 'dump.pkl', [sample(1, 1, pose(0, 0))])
+    path.write_bytes(path.read_bytes() + b'x')
+    with pytest.raises(UserError, match='more after its end'):
+        read_dump(path)
+
+
+def test_samples_of_whole_images_have_lists_of_ids(tmp_path):
+    one = sample(1, 1, pose(0, 0))
+    one['id'] = [1, 2]
+    path = write_dump(tmp_path / 'dump.pkl', [one])
+    assert read_dump(path)[0]['id'] == [1, 2]

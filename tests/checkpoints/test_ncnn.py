@@ -280,3 +280,8 @@ def test_damaged_files_are_read_or_refused_never_a_crash(tmp_path):
         else:
             assert all(np.isfinite(x.weight).all() for x in layers if 'Conv' in x.kind)
     assert refused > 250
+
+
+def test_refuses_a_parameter_that_is_there_twice(tmp_path):
+    text = with_layer(2, f'{LAYERS[2]} 7=1')
+    assert 'two of one id' in refusal(*write(tmp_path, text))

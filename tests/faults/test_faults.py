@@ -143,3 +143,19 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path):
     (tmp_path / 'last_checkpoint').write_bytes(b'\xff\xfe')
     assert newest_checkpoint(tmp_path)[0] == tmp_path / 'epoch_1.pth'
     assert newest_checkpoint(tmp_path / 'none') == (None, [])
+
+
+@pytest.mark.parametrize('name', ['/x/' + 'y' * 5000, 'y' * 300, 'a\0b', '', '..'])
+def test_a_damaged_name_of_the_last_checkpoint(tmp_path, name):
+    torch.save(dict(state_dict=dict(w=torch.rand(3))), tmp_path / 'epoch_1.pth')
+    (tmp_path / 'last_checkpoint').write_text(name)
+    assert newest_checkpoint(tmp_path) == (tmp_path / 'epoch_1.pth', [])
+
+
+def test_an_archive_that_says_it_is_packed_is_not_whole(tmp_path):
+    path = tmp_path / 'epoch_1.pth'
+    torch.save(dict(state_dict=dict(w=torch.rand(3))), path)
+    content = bytearray(path.read_bytes())
+    content[content.index(b'PK\1\2') + 10] = 8  # deflated, says the directory
+    path.write_bytes(content)
+    assert not is_whole(path)
