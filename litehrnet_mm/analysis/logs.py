@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from litehrnet_mm.checking.coco_file import is_id
+from litehrnet_mm.checking.findings import shown
 from litehrnet_mm.cli import UserError
 
 SCALARS = 'vis_data/scalars.json'
@@ -128,6 +130,8 @@ def _read_rows(path: Path) -> list[Row]:
     entries = _read_entries(path)
     training = [entry for entry in entries if 'iter' in entry]
     epoch_length = _epoch_length(training)
+    if epoch_length is not None and epoch_length <= 0:
+        raise UserError(f'log {path} is damaged: its epochs go backwards')
     rows = []
     for entry in entries:
         is_evaluation = 'iter' not in entry
@@ -169,7 +173,7 @@ def _read_entries(path: Path) -> list[dict[str, Any]]:
     for number, line in enumerate(lines, 1):
         try:
             entry = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             if number < len(lines):
                 raise UserError(f'{path}, line {number}: no JSON ({error})') from error
             print(
@@ -187,3 +191,9 @@ def _check_entry(entry: Any, where: str) -> None:
         raise UserError(
             f"{where}: no log of MMEngine, which has a number 'step' in each line"
         )
+    for key in PLACES:
+        if not is_id(entry.get(key, 1)) or (key != 'step' and entry.get(key) == 0):
+            raise UserError(f'{where}: {key} is {shown(entry[key])}, no whole number')
+    for key, value in entry.items():
+        if type(value) is int and abs(value) > sys.float_info.max:
+            raise UserError(f'{where}: {shown(key)} is {shown(value)}, too large')

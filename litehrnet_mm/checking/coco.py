@@ -16,6 +16,7 @@ from litehrnet_mm.checking.coco_annotations import (
 )
 from litehrnet_mm.checking.coco_entries import Images, read_categories, read_images
 from litehrnet_mm.checking.coco_file import are_numbers, is_id, read_coco
+from litehrnet_mm.checking.coco_structure import report_annotations
 from litehrnet_mm.checking.findings import Findings, shown
 from litehrnet_mm.checking.images import ImageFacts, look_at_images
 from litehrnet_mm.checking.inspection import Inspection
@@ -68,7 +69,7 @@ class CocoSet:
         usable = _report_images(images, facts, findings)
         sizes = {x: getattr(images.entries.get(x), 'size', None) for x in images.ids}
         check = AnnotationCheck(sizes, categories)
-        _report_annotations(annotations, check, images, findings)
+        report_annotations(annotations, check, images, findings)
         persons = _check_poses(annotations, check, findings)
         _report_coverage(annotations, images, findings)
         if not images.ids or ('annotations' in content and not persons):
@@ -114,28 +115,6 @@ def _report_images(
             text = f'{sizes[0]}, annotated as {sizes[1]}{turned}'
             findings.add('image-size', shown(str(entry.path), 200), text)
     return usable
-
-
-def _report_annotations(
-    annotations: Sequence[Any],
-    check: AnnotationCheck,
-    images: Images,
-    findings: Findings,
-) -> None:
-    seen = set()
-    for index, annotation in enumerate(annotations):
-        place = f'annotations[{index}]'
-        if isinstance(annotation, dict):
-            number, image = annotation.get('id'), annotation.get('image_id')
-            place = f'annotation {number}' if is_id(number) else place
-            entry = images.entries.get(image) if is_id(image) else None
-            place += f' of {shown(entry.record["file_name"])}' if entry else ''
-            if is_id(number) and number in seen:
-                findings.add('annotation-id', place)
-            if is_id(number):
-                seen.add(number)
-        for kind, value in check.faults(annotation):
-            findings.add(kind, place, value)
 
 
 def _check_poses(

@@ -12,8 +12,12 @@ LARGEST = 1e9
 """Of coordinates and areas; what is beyond, or is no number at all, is a mistake."""
 
 
-def read_json(path: Path) -> Any:
-    """Read an annotation file.
+def read_json(path: Path, kind: str = 'annotation file') -> Any:
+    """Read an annotation file, or another of JSON.
+
+    Args:
+        path: The file.
+        kind: What it is to the user.
 
     Raises:
         UserError: If it cannot be read, or is no JSON.
@@ -21,13 +25,11 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except OSError as error:
-        raise UserError(
-            f'annotation file {path} cannot be read: {error.strerror}'
-        ) from error
+        raise UserError(f'{kind} {path} cannot be read: {error.strerror}') from error
     except RecursionError as error:
-        raise UserError(f'annotation file {path} is nested too deep') from error
+        raise UserError(f'{kind} {path} is nested too deep') from error
     except ValueError as error:
-        raise UserError(f'annotation file {path} is not valid JSON: {error}') from error
+        raise UserError(f'{kind} {path} is not valid JSON: {error}') from error
 
 
 def read_coco(path: Path) -> dict[str, Any]:

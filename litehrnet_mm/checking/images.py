@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
-from PIL import Image
-
-from litehrnet_mm.checking.findings import Findings
-from litehrnet_mm.cli import one_line
+from litehrnet_mm.checking.findings import Findings, shown
 from litehrnet_mm.datasets.preparation.files import in_processes
+from litehrnet_mm.decoding import decode, why
 
 
 @dataclass(frozen=True)
@@ -44,36 +38,18 @@ class ImageFacts:
 
 
 def look_at_image(path: str | Path) -> ImageFacts:
-    """Decode an image.
-
-    OpenCV, which training reads with, returns a grey rest for a file that was cut off;
-    Pillow does not. So both have to read it.
-    """
+    """Decode an image."""
     try:
         data = Path(path).read_bytes()
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # of large images and odd metadata
-            with Image.open(io.BytesIO(data)) as image:
-                image.load()
-                stored = image.size
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        pixels, stored = decode(data)
     except FileNotFoundError:
         return ImageFacts(fault='image-missing')
-    except OSError as error:
-        reason = error.strerror or one_line(error)
-        return ImageFacts(fault='image-unreadable', reason=_no_address(reason))
     except Exception as error:  # decoders have their own
-        return ImageFacts(fault='image-unreadable', reason=one_line(error))
-    if pixels is None:
-        return ImageFacts(fault='image-unreadable', reason='OpenCV cannot read it')
+        reason = shown(getattr(error, 'strerror', None) or why(error), 200)
+        return ImageFacts(fault='image-unreadable', reason=reason)
     height, width = pixels.shape[:2]
     digest = hashlib.blake2b(data, digest_size=16).hexdigest()
     return ImageFacts((width, height), stored, digest)
-
-
-def _no_address(reason: str) -> str:
-    """Pillow names the place in memory of what is no image."""
-    return 'no image format' if reason.startswith('cannot identify') else reason
 
 
 def look_at_images(

@@ -6,13 +6,18 @@ batch or in the metric after the first evaluation.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.logging import print_log
 
-from litehrnet_mm.checking.coco_file import read_json
+from litehrnet_mm.checking.coco_file import read_coco
+from litehrnet_mm.checking.coco_structure import check_entries
+from litehrnet_mm.checking.findings import shown
 from litehrnet_mm.checking.keypoints import count_fault
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.engine.config_file import data_sets
@@ -98,16 +103,23 @@ def _fault_of_head(cfg: Config, info: Mapping[str, Any]) -> str | None:
 
 def _check_annotations(dataset: Mapping[str, Any], count: int, split: str) -> None:
     path = Path(dataset.get('data_root') or '') / dataset.get('ann_file', '')
-    try:
-        content = read_json(path)
-    except UserError:
-        return  # said by others
-    annotations = content.get('annotations') if isinstance(content, dict) else None
-    for annotation in annotations if isinstance(annotations, list) else ():
+    if not path.is_file():
+        return  # said by others, if it should be there
+    content = read_coco(path)
+    annotations = content.get('annotations', [])
+    for annotation in annotations:
         values = annotation.get('keypoints') if isinstance(annotation, dict) else None
         fault = count_fault(values, count) if isinstance(values, list) else None
         if fault:
             raise UserError(
-                f'annotation file {path}: annotation {annotation.get("id")} {fault} '
-                f'({split}_dataloader.dataset.metainfo)'
+                f'annotation file {path}: annotation {shown(annotation.get("id"))} '
+                f'{fault} ({split}_dataloader.dataset.metainfo)'
             )
+    lacking = check_entries(path, content)
+    if lacking and is_main_process():
+        print_log(
+            f'{path}: {len(lacking)} of {len(annotations)} annotations have no box or '
+            f'no keypoints and are not used, the first is {lacking[0]}',
+            'current',
+            logging.WARNING,
+        )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from litehrnet_mm.cli import UserError, one_line
+from litehrnet_mm.checking.findings import shown
+from litehrnet_mm.cli import UserError
+from litehrnet_mm.decoding import why
 
 TURNED = (5, 6, 7, 8)  # values of EXIF's orientation with width and height exchanged
 EXIF_ORIENTATION = 0x0112
@@ -47,19 +49,35 @@ def _read_header(path: str, kind: str) -> tuple[tuple[int, int], str]:
             turned = exif.get(EXIF_ORIENTATION) in TURNED
             width, height = image.size[::-1] if turned else image.size
             return (height, width), image.mode
-    except UnidentifiedImageError as error:
-        raise unreadable_fault(kind, path, 'no image format') from error
     except FileNotFoundError as error:
         raise UserError(f'{kind} not found: {path}') from error
-    except OSError as error:
-        why = error.strerror or one_line(error)
-        raise unreadable_fault(kind, path, why) from error
+    except Exception as error:  # decoders have their own
+        reason = getattr(error, 'strerror', None) or why(error)
+        raise unreadable_fault(kind, path, reason) from error
+
+
+def check_sums(path: str) -> None:
+    """Check the sums in a mask of PNG, which Pillow does not look at when it decodes.
+
+    Raises:
+        UserError: If one is wrong.
+    """
+    try:
+        with Image.open(path) as image:
+            image.verify()
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # decoders have their own
+        raise unreadable_fault('mask', path, why(error)) from error
 
 
 def _check_deep(path: str) -> None:
     """Check a mask of more than 8 bits, of which MMSegmentation keeps the lowest 8."""
-    with Image.open(path) as image:
-        highest = int(np.asarray(image).max())
+    try:
+        with Image.open(path) as image:
+            highest = int(np.asarray(image).max())
+    except Exception as error:  # decoders have their own
+        raise unreadable_fault('mask', path, why(error)) from error
     if highest > 255:
         raise UserError(
             f'mask {path} has the value {highest}, and MMSegmentation reads 8 bits: '
@@ -68,9 +86,11 @@ def _check_deep(path: str) -> None:
         )
 
 
-def unreadable_fault(kind: str, path: str, why: str) -> UserError:
+def unreadable_fault(kind: str, path: str, reason: str) -> UserError:
     """That an image or a mask, as ``kind`` says, cannot be read."""
-    return UserError(f'{kind} cannot be read: {path} ({why})', f'{kind}-unreadable')
+    return UserError(
+        f'{kind} cannot be read: {path} ({shown(reason, 200)})', f'{kind}-unreadable'
+    )
 
 
 def not_found_fault(mask: str, image: str, more: str = '') -> UserError:

@@ -10,6 +10,7 @@ from mmengine.registry import TRANSFORMS
 
 from litehrnet_mm.cli import UserError, one_line
 from litehrnet_mm.engine.mask_files import (
+    check_sums,
     colour_fault,
     not_found_fault,
     size_fault,
@@ -77,7 +78,10 @@ class CheckedLoading:
         """
         path = results['seg_map_path']
         try:
+            check_sums(path)
             results = self.load(results)
+        except UserError:
+            raise
         except FileNotFoundError as error:
             raise not_found_fault(path, results['img_path']) from error
         except Exception as error:  # decoders have their own

@@ -12,6 +12,7 @@ from urllib.error import URLError
 from mmengine.config import Config
 
 from litehrnet_mm.checking.coco_file import read_coco
+from litehrnet_mm.checking.coco_structure import check_entries
 from litehrnet_mm.checkpoints.files import is_local
 from litehrnet_mm.cli import UserError
 
@@ -34,7 +35,7 @@ UNKNOWN_SETTING = re.compile(
 UNKNOWN_TYPE = re.compile(r'(\w+) is not in the (\S+) registry')
 # What readers of annotations raise when they do not find what they look for.
 FORMAT_ERRORS = (AssertionError, AttributeError, IndexError, KeyError, TypeError)
-FORMAT_ERRORS += (ValueError,)
+FORMAT_ERRORS += (OverflowError, RecursionError, ValueError)
 NO_SUCH_FILE = re.compile(r"No such file or directory: '([^']*)'")
 
 
@@ -198,9 +199,10 @@ def _annotation_fault(path: Path) -> str | None:
     """What keeps a COCO annotation file from being used, if anything does."""
     try:
         content = read_coco(path)
+        for key in ('images', 'categories', 'annotations'):
+            if key in content and not content[key]:
+                return f"annotation file {path}: its '{key}' is empty"
+        check_entries(path, content)
     except UserError as error:
         return str(error)
-    for key in ('images', 'categories', 'annotations'):
-        if key in content and not content[key]:
-            return f"annotation file {path}: its '{key}' is empty"
     return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,9 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from litehrnet_mm.checking.coco_file import read_coco
+from litehrnet_mm.checking.coco_structure import check_entries
+from litehrnet_mm.checking.findings import shown
 from litehrnet_mm.cli import UserError, progress_bar
 from litehrnet_mm.evaluation.scores import pose_score
 from litehrnet_mm.runtime import PoseRuntime
@@ -43,29 +45,30 @@ def read_persons(annotations: Path, images: Path) -> list[Persons]:
     Raises:
         UserError: If the file cannot be read, or there are no persons in it.
     """
-    try:
-        content = json.loads(annotations.read_text(encoding='utf-8'))
-        sizes = {image['id']: image for image in content['images']}
-        boxes: dict[int, list[list[float]]] = {}
-        for person in content['annotations']:
-            if person.get('num_keypoints') and not person.get('iscrowd'):
-                image = sizes[person['image_id']]
-                x, y, w, h = person['bbox']
-                xs = np.clip((x, x + w), 0, image['width'] - 1)
-                ys = np.clip((y, y + h), 0, image['height'] - 1)
-                box = [xs[0], ys[0], xs[1], ys[1]]
-                boxes.setdefault(image['id'], []).append(box)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    content = read_coco(annotations)
+    lacking = check_entries(annotations, content)
+    if lacking:
         raise UserError(
-            f"{annotations} cannot be read as COCO's keypoints: {error!r}"
-        ) from error
+            f'annotation file {annotations}: {lacking[0]} has no box or no keypoints'
+        )
+    sizes = {image['id']: image for image in content['images']}
+    boxes: dict[int, list[list[float]]] = {}
+    for person in content.get('annotations', ()):
+        if person.get('num_keypoints') and not person.get('iscrowd'):
+            image = sizes[person['image_id']]
+            x, y, w, h = person['bbox']
+            xs = np.clip((x, x + w), 0, image['width'] - 1)
+            ys = np.clip((y, y + h), 0, image['height'] - 1)
+            box = [xs[0], ys[0], xs[1], ys[1]]
+            boxes.setdefault(image['id'], []).append(box)
     if not boxes:
         raise UserError(f'{annotations} has no person with keypoints')
     absent = [s['file_name'] for s in sizes.values() if s['id'] in boxes]
     absent = [name for name in absent if not (images / name).is_file()]
     if absent:
+        first = shown(absent[0])
         raise UserError(
-            f'{len(absent)} images of {annotations} are not in {images}: {absent[0]}'
+            f'{len(absent)} images of {annotations} are not in {images}: {first}'
         )
     return [
         Persons(key, images / sizes[key]['file_name'], np.array(found, np.float32))

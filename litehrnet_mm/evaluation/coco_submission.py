@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 import zipfile
@@ -14,6 +13,8 @@ from typing import Any
 from mmengine.logging import MMLogger
 from mmpose.evaluation.metrics import CocoMetric
 
+from litehrnet_mm.checking.coco_file import are_numbers
+from litehrnet_mm.checking.findings import shown
 from litehrnet_mm.cli import UserError, make_folder
 from litehrnet_mm.registry import METRICS
 
@@ -126,16 +127,12 @@ def _fault(result: Any, image_ids: set[int]) -> str | None:
     if not isinstance(result, dict) or set(result) != keys:
         return f'expected an object with {sorted(keys)}'
     if type(result['image_id']) is not int or result['image_id'] not in image_ids:
-        return f'image_id {result["image_id"]!r} is no image of the test set'
-    if result['category_id'] != 1:
-        return f'category_id must be 1 (person), got {result["category_id"]!r}'
+        return f'image_id {shown(result["image_id"])} is no image of the test set'
+    if type(result['category_id']) is not int or result['category_id'] != 1:
+        return f'category_id must be 1 (person), got {shown(result["category_id"])}'
     values = result['keypoints']
     if not isinstance(values, list) or len(values) != NUM_VALUES:
         return f'keypoints must be a list of {NUM_VALUES} numbers'
-    if not all(_is_number(value) for value in [*values, result['score']]):
+    if not are_numbers([*values, result['score']]):
         return 'keypoints and score must be finite numbers'
     return None
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -16,6 +17,7 @@ from litehrnet_mm.checking.coco_file import (
     read_coco,
     read_json,
 )
+from litehrnet_mm.checking.findings import shown
 from litehrnet_mm.cli import UserError
 
 NOWHERE = np.zeros((0, 5), np.float32)
@@ -73,15 +75,24 @@ class FileBoxes(Boxes):
             raise UserError(f"{path} is neither COCO's detections nor annotations")
         whole = isinstance(content, dict)
         found: dict[int, list[list[float]]] = {}
+        empty = 0
         for number, box in enumerate(content['annotations'] if whole else content):
             _check_box(path, number, box)
             score = box.get('score', 1)
             wanted = box.get('category_id', category) == category
             if wanted and score >= min_score and not box.get('iscrowd'):
                 x, y, w, h = box['bbox']
+                if w <= 0 or h <= 0:
+                    empty += 1
+                    continue
                 kept = found.setdefault(box['image_id'], [])
                 kept.append([x, y, x + w, y + h, score])
         ids = _ids(path, content['images']) if whole else {}
+        if empty:
+            print(
+                f'warning: {path}: {empty} boxes of no area are left out',
+                file=sys.stderr,
+            )
         if not found:
             raise UserError(
                 f'{path} has no boxes of category {category} with a score of '
@@ -111,11 +122,15 @@ def _check_box(path: Path, number: int, box: Any) -> None:
     if not isinstance(box, dict):
         fault = f'is a {type(box).__name__}, not an object'
     elif not are_numbers(box.get('bbox')) or len(box['bbox']) != 4:
-        fault = f'has the bbox {box.get("bbox")}, not x, y, width and height'
+        fault = f'has the bbox {shown(box.get("bbox"))}, not x, y, width and height'
     elif not is_id(box.get('image_id')):
-        fault = f'has the image_id {box.get("image_id")}, not a whole number'
+        fault = f'has the image_id {shown(box.get("image_id"))}, not a whole number'
     elif not is_number(box.get('score', 1)):
-        fault = f'has the score {box["score"]}, not a number'
+        fault = f'has the score {shown(box["score"])}, not a number'
+    elif not is_id(box.get('category_id', 1)):
+        fault = f'has the category_id {shown(box["category_id"])}, not a whole number'
+    elif box.get('iscrowd', 0) not in (0, 1):
+        fault = f'has iscrowd {shown(box["iscrowd"])}, not 0 or 1'
     else:
         return
     raise UserError(f'boxes {path}: entry {number} {fault}')
@@ -127,7 +142,10 @@ def _ids(path: Path, images: list[Any]) -> dict[str, int]:
         named = isinstance(image, dict) and isinstance(image.get('file_name'), str)
         if not named or not is_id(image.get('id')):
             raise UserError(f'boxes {path}: image {number} has no file_name or no id')
-    return {image['file_name']: image['id'] for image in images}
+    ids = {image['file_name']: image['id'] for image in images}
+    if len(ids) < len(images) or len(set(ids.values())) < len(images):
+        raise UserError(f'boxes {path}: two images have one file_name or one id')
+    return ids
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,16 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
-from litehrnet_mm.visualization.pictures import INK, PAPER, font, shorten
+from litehrnet_mm.visualization.pictures import INK, PAPER, font, pad, shorten
 
 OPACITY = 0.55
 LEGEND_WIDTH, ROW, MARGIN = 190, 24, 10
 MIN_HEIGHT = 320
+"""Small images are enlarged to this height, so that a legend has room; in pixels."""
+WIDEST = 4096
+"""But not beyond this width, in pixels."""
 LEGEND_HEIGHT = 1000
 """Beside images that are higher the legend is enlarged."""
-"""Small images are enlarged to this height, so that a legend has room; in pixels."""
 
 
 def draw_labels(
@@ -106,13 +108,16 @@ def show_classes(
         names: Of the classes.
         palette: A colour for each, RGB.
     """
-    scale = max(1, MIN_HEIGHT / len(image))
+    # Of an image that is very wide white below, not gigabytes, makes up the height.
+    scale = max(1, min(MIN_HEIGHT / len(image), WIDEST / image.shape[1]))
     size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
     image = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
     labels = cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST)
     drawn = draw_labels(image, labels, palette)
     shares = class_shares(labels, len(names))
-    larger = max(1, len(drawn) / LEGEND_HEIGHT)
+    drawn = pad(drawn, (drawn.shape[1], max(len(drawn), MIN_HEIGHT)))
+    larger = min(len(drawn) / LEGEND_HEIGHT, drawn.shape[1] / LEGEND_WIDTH)
+    larger = max(1, larger)
     legend = draw_legend(names, palette, shares, round(len(drawn) / larger))
     size = (round(LEGEND_WIDTH * larger), len(drawn))
     legend = cv2.resize(legend, size, interpolation=cv2.INTER_CUBIC)

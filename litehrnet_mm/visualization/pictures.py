@@ -13,7 +13,9 @@ import numpy as np
 from mmengine import fileio
 from PIL import Image, ImageDraw, ImageFont
 
+from litehrnet_mm.checking.findings import shown
 from litehrnet_mm.cli import UserError, make_folder
+from litehrnet_mm.decoding import decode, why
 
 PAPER, INK = (255, 255, 255), (40, 40, 40)
 """Colours of captions, BGR."""
@@ -116,10 +118,13 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
         content = fileio.get(str(path))
     except OSError as error:
         raise UserError(f'image {path} cannot be read: {error.strerror}') from error
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-    if image is None:
-        raise UserError(f'image {path} cannot be read: it is no picture or damaged')
-    return image
+    try:
+        return decode(content)[0]
+    except Exception as error:  # decoders have their own
+        raise UserError(
+            f'image {path} cannot be read: it is no picture or damaged '
+            f'({shown(why(error), 200)})'
+        ) from error
 
 
 def write_image(path: str | os.PathLike, image: np.ndarray) -> None:

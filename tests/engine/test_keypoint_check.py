@@ -12,16 +12,26 @@ from litehrnet_mm.engine.keypoint_check import check_keypoints
 TEMPLATE = 'configs/pose/custom/td-hm_litehrnet-18_8xb64-70e_custom-256x192.py'
 
 
+def annotations(values: int) -> str:
+    """Two persons on an image, one with so many values of keypoints, one without."""
+    person = dict(id=7, image_id=1, category_id=1, bbox=[1, 2, 3, 4])
+    return json.dumps(
+        dict(
+            images=[dict(id=1, file_name='1.jpg', width=9, height=9)],
+            annotations=[dict(person, keypoints=[0] * values), dict(person, id=8)],
+            categories=[dict(id=1, name='person')],
+        )
+    )
+
+
 @pytest.fixture
 def cfg(repository, tmp_path, monkeypatch) -> Config:
     """The template on an empty data set of five keypoints."""
     monkeypatch.setenv('CUSTOM_ROOT', str(tmp_path))
     folder = tmp_path / 'annotations'
     folder.mkdir()
-    annotation = dict(id=7, keypoints=[0] * 15)
     for split in ('train', 'val'):
-        content = json.dumps(dict(annotations=[annotation, dict(id=8)]))
-        (folder / f'{split}.json').write_text(content)
+        (folder / f'{split}.json').write_text(annotations(15))
     return Config.fromfile(repository / TEMPLATE)
 
 
@@ -73,7 +83,7 @@ def test_another_number_of_keypoints_in_the_head(cfg):
 
 def test_another_number_of_keypoints_in_the_annotations(cfg, tmp_path):
     path = tmp_path / 'annotations/val.json'
-    path.write_text(json.dumps(dict(annotations=[dict(id=7, keypoints=[0] * 51)])))
+    path.write_text(annotations(51))
     check_keypoints(cfg, ('train',))
     with pytest.raises(UserError, match=r'val.json: annotation 7 has 51 .* take 15'):
         check_keypoints(cfg, ('train', 'val'))

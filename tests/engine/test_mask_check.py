@@ -217,3 +217,30 @@ def test_and_so_it_is_while_testing(cfg, root, tta, monkeypatch):
     with pytest.raises(UserError, match=r'^mask .*val/c\.png has the value 37'):
         evaluate(cfg, allow_partial=False, list_all=False)
     forget_runs()
+
+
+def test_a_mask_half_of_zeros_is_found(cfg, root):
+    """Pillow decodes such a PNG, with ignorant pixels, without looking at its sums."""
+    path = root / 'labels/train/b.png'
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2] + bytes(len(data) - len(data) // 2))
+    with Image.open(path) as image:
+        image.load()
+    with pytest.raises(UserError, match=f'mask cannot be read: {path}'):
+        check_masks(cfg, ('train',))
+
+
+@pytest.mark.parametrize('content', [b'', b'\x89PNG\r\n\x1a\n' + bytes(30)])
+def test_a_mask_that_is_none(cfg, root, content):
+    path = root / 'labels/train/b.png'
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=f'mask cannot be read: {path}'):
+        check_masks(cfg, ('train',))
+
+
+def test_a_deep_mask_that_is_cut_off(cfg, root):
+    path = root / 'labels/train/b.png'
+    write(path, mask_of(7, np.uint16))
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(UserError, match=f'mask cannot be read: {path}'):
+        check_masks(cfg, ('train',))

@@ -8,6 +8,7 @@ import pytest
 
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.visualization import make_grid, read_image, write_image
+from litehrnet_mm.visualization.labels import show_classes
 from litehrnet_mm.visualization.pictures import CAPTION_HEIGHT, add_caption
 
 
@@ -56,3 +57,15 @@ def test_a_picture_comes_back_as_it_was(tmp_path):
     write_image(path, image)
     assert np.array_equal(read_image(path), image)
     assert np.array_equal(cv2.imread(str(path)), image)
+
+
+def test_a_wide_strip_under_its_classes_stays_small():
+    """Enlarged to the legend's height it would have 2 million columns."""
+    image = np.zeros((3, 20_000, 3), np.uint8)
+    labels = np.zeros((3, 20_000), np.uint8)
+    drawn = show_classes(image, labels, ['road'], [[1, 2, 3]])
+    assert drawn.shape[0] < 1000
+    assert 20_000 < drawn.shape[1] < 21_000
+    assert show_classes(
+        image.transpose(1, 0, 2), labels.T, ['road'], [[1, 2, 3]]
+    ).shape == (20_000, 3 + 190, 3)
