@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
@@ -17,6 +18,7 @@ from litehrnet_mm.engine.building import default_device
 from litehrnet_mm.engine.config_file import load_config
 from litehrnet_mm.engine.loading import load_model
 from litehrnet_mm.engine.options import is_segmentation
+from litehrnet_mm.prediction.onnx_check import check_onnx
 from litehrnet_mm.runtime import PoseRuntime, SegRuntime, open_runtime
 
 
@@ -67,11 +69,21 @@ class TorchSeg:
         self.classes, self.palette = facts['classes'], facts['palette']
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
-        """Label each pixel; see :meth:`litehrnet_mm.runtime.SegRuntime.__call__`."""
+        """Label each pixel; see :meth:`litehrnet_mm.runtime.SegRuntime.__call__`.
+
+        Raises:
+            UserError: If OpenCV cannot bring the image to the size of the network.
+        """
         from mmseg.apis import inference_model
 
-        with DefaultScope.overwrite_default_scope('mmseg'):
-            found = inference_model(self.model, image).pred_sem_seg.data
+        try:
+            with DefaultScope.overwrite_default_scope('mmseg'):
+                found = inference_model(self.model, image).pred_sem_seg.data
+        except cv2.error as error:
+            raise UserError(
+                f'an image of {image.shape[1]}x{image.shape[0]} pixels (width x height)'
+                " cannot be resized as the config's test pipeline says"
+            ) from error
         return found[0].cpu().numpy().astype(np.uint8)
 
 
@@ -127,6 +139,8 @@ def open_network(
                 f'--cfg-options and --device are for a config and its checkpoint, and '
                 f'{model[0]} is an ONNX file'
             )
+        if Path(model[0]).is_file():
+            check_onnx(Path(model[0]))
         try:
             return open_runtime(model[0])
         except ValueError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,13 @@ from typing import Any
 import cv2
 import numpy as np
 
+from litehrnet_mm.checking.coco_file import is_number, read_json
+from litehrnet_mm.checking.findings import listed, shown
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.prediction.boxes import Boxes
-from litehrnet_mm.runtime.model import open_session
+from litehrnet_mm.prediction.onnx_check import check_onnx
+from litehrnet_mm.runtime.facts import MOST_PIXELS
+from litehrnet_mm.runtime.model import open_session, said_by_runtime
 
 OUTPUTS = {'dets', 'labels'}
 SIDE = 640
@@ -43,8 +46,8 @@ class Preparation:
         Raises:
             UserError: If the file cannot be read as one.
         """
+        content = read_json(path, 'pipeline')
         try:
-            content = json.loads(path.read_text(encoding='utf-8'))
             steps = {step['type']: step for step in _transforms(content)}
             found: dict[str, Any] = {}
             if 'Normalize' in steps:
@@ -56,11 +59,37 @@ class Preparation:
                 value = steps['Pad'].get('pad_val', 0)
                 value = value.get('img', 0) if isinstance(value, dict) else value
                 found['padding'] = int(value[0] if isinstance(value, list) else value)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except Exception as error:  # where anything may be anything
             raise UserError(
-                f"{path} cannot be read as MMDeploy's pipeline: {error!r}"
+                f"{path} cannot be read as MMDeploy's pipeline: {_said(error)}"
             ) from error
-        return cls(**found)
+        preparation = cls(**found)
+        preparation.check(path)
+        return preparation
+
+    def check(self, path: Path) -> None:
+        """Refuse numbers with which no image becomes an input.
+
+        Raises:
+            UserError: If there are others than three of each, or they are no numbers
+                of colours.
+        """
+        numbers = (*self.mean, *self.std)
+        three = len(self.mean) == len(self.std) == 3
+        if not three or not all(map(is_number, numbers)) or min(self.std) <= 0:
+            raise UserError(
+                f'{path}: mean and std of Normalize must be three numbers each, those '
+                f'of std above 0, got {listed(numbers, 6)}'
+            )
+        if not 0 <= self.padding <= 255:
+            raise UserError(
+                f'{path}: pad_val of Pad must be from 0 to 255, got '
+                f'{shown(self.padding)}'
+            )
+
+
+def _said(error: Exception) -> str:
+    return shown(f'{type(error).__name__}: {error}', 200)
 
 
 def _transforms(content: dict) -> Iterator[dict]:
@@ -86,6 +115,7 @@ class OnnxBoxes(Boxes):
     def __init__(self, path: Path, min_score: float) -> None:
         if not path.is_file():
             raise UserError(f'no such detector: {path}')
+        check_onnx(path)
         try:
             self.session = open_session(path)
         except ValueError as error:
@@ -96,14 +126,39 @@ class OnnxBoxes(Boxes):
         if not set(outputs) >= OUTPUTS or len(inputs) > 1 or len(shape) != 4:
             raise UserError(
                 f'detector {path} is not as MMDeploy exports them, from an image to '
-                f'dets and labels: it gives {", ".join(outputs)}'
+                f'dets and labels: it gives {listed(outputs)}'
             )
         self.input = inputs[0].name
         self.size = tuple(n if isinstance(n, int) else SIDE for n in shape[:1:-1])
+        if not 0 < self.size[0] * self.size[1] <= MOST_PIXELS:
+            raise UserError(f'detector {path} takes images of {self.size} pixels')
         pipeline = path.with_name('pipeline.json')
         known = pipeline.is_file()
         self.preparation = Preparation.read(pipeline) if known else Preparation()
         self.min_score = min_score
+        self._check_works(path)
+
+    def _check_works(self, path: Path) -> None:
+        """Let it look at a grey image: a damaged file may well open.
+
+        Raises:
+            UserError: If it computes no boxes with scores and labels.
+        """
+        try:
+            grey = np.full((*self.size[::-1], 3), 128, np.uint8)
+            x, _ = self._prepare(grey)
+            dets, labels = self.session.run(['dets', 'labels'], {self.input: x})
+        except Exception as error:  # of many kinds, the runtime's and NumPy's
+            raise UserError(
+                f'detector {path} opens, but computes nothing: {said_by_runtime(error)}'
+            ) from error
+        boxes = dets.ndim == 3 and dets.shape[2] == 5 and dets.dtype == np.float32
+        labelled = labels.shape == dets.shape[:2] and labels.dtype.kind == 'i'
+        if not boxes or not labelled or not np.isfinite(dets).all():
+            raise UserError(
+                f'detector {path} is damaged, or not as MMDeploy exports them: it '
+                f'gives dets {dets.shape} and labels {labels.shape}'
+            )
 
     def __call__(self, name: str, image: np.ndarray) -> np.ndarray:
         """Boxes ``(N, 5)`` of the persons in an image."""

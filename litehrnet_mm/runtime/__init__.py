@@ -14,12 +14,13 @@ from typing import Any
 from litehrnet_mm.runtime.model import RuntimeModel
 from litehrnet_mm.runtime.pose import PoseRuntime
 from litehrnet_mm.runtime.segmentation import SegRuntime
+from litehrnet_mm.runtime.trial import check_works
 
 __all__ = ['PoseRuntime', 'SegRuntime', 'open_runtime']
 
 
 def open_runtime(path: str | os.PathLike, **settings: Any) -> PoseRuntime | SegRuntime:
-    """Open a file for the task that it is for.
+    """Open a file for the task that it is for, and let it compute once.
 
     Args:
         path: A file that ``tools/export_onnx.py`` wrote.
@@ -29,4 +30,6 @@ def open_runtime(path: str | os.PathLike, **settings: Any) -> PoseRuntime | SegR
         ValueError: If the file cannot be used.
     """
     task = RuntimeModel(path).facts['task']
-    return (PoseRuntime if task == 'pose' else SegRuntime)(path, **settings)
+    network = (PoseRuntime if task == 'pose' else SegRuntime)(path, **settings)
+    check_works(network, path)
+    return network

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
-from typing import Any, Callable
+from typing import Callable
 
 import numpy as np
 import onnxruntime
 
-PREFIX = 'litehrnet_mm.'
-BACKENDS = ('onnxruntime', 'openvino')
-FACTS = dict(
-    pose=(
-        *('task', 'input_size', 'mean', 'std', 'rgb', 'keypoints', 'skeleton'),
-        *('flip_pairs', 'codec', 'test_cfg', 'padding', 'udp'),
-    ),
-    backbone=('task', 'input_size', 'mean', 'std', 'rgb'),
-    segmentation=(
-        *('task', 'input_size', 'mean', 'std', 'rgb', 'classes', 'palette'),
-        *('resize', 'threshold'),
-    ),
-)
-"""What a file has to tell of itself."""
+from litehrnet_mm.runtime.facts import read_facts
 
+BACKENDS = ('onnxruntime', 'openvino')
 Run = Callable[[np.ndarray], list[np.ndarray]]
 
 
@@ -63,17 +50,22 @@ class RuntimeModel:
         if not Path(path).is_file():
             raise ValueError(f'no such file: {path}')
         session = open_session(path, threads, providers)
-        self.facts = _read_facts(session, path)
+        self.facts = read_facts(_properties(session, path), path)
         if task not in (self.facts['task'], None):
             raise ValueError(f'{path} is for {self.facts["task"]}, not for {task}')
-        (image,) = session.get_inputs()
+        image = _only_input(session, path)
         self.outputs = [output.name for output in session.get_outputs()]
         self.takes_uint8 = image.type == 'tensor(uint8)'
         self.batch = image.shape[0] if isinstance(image.shape[0], int) else None
         sides = image.shape[1:3] if self.takes_uint8 else image.shape[2:4]
         self.any_size = not all(isinstance(side, int) for side in sides)
+        if not self.any_size and sides != self.facts['input_size']:
+            raise ValueError(
+                f'{path} takes images of {sides[0]} rows and {sides[1]} columns, and '
+                f'tells of {self.facts["input_size"]}: it is damaged'
+            )
         if backend == 'onnxruntime':
-            self._run = _with_session(session)
+            self._run = _with_session(session, path)
         else:
             self._run = open_backend(path, backend, threads)
 
@@ -135,31 +127,16 @@ def open_session(
             providers=providers or ['CPUExecutionProvider'],
         )
     except Exception as error:  # of many kinds, all the runtime's
-        first = str(error).strip().splitlines()[0]
         name = 'the model' if isinstance(model, bytes) else model
-        raise ValueError(f'{name} cannot be opened: {first}') from error
-
-
-def _read_facts(
-    session: onnxruntime.InferenceSession, path: str | os.PathLike
-) -> dict[str, Any]:
-    found = session.get_modelmeta().custom_metadata_map
-    try:
-        facts = {
-            key.removeprefix(PREFIX): json.loads(value)
-            for key, value in found.items()
-            if key.startswith(PREFIX)
-        }
-    except ValueError as error:
-        raise ValueError(f'{path}: its metadata is damaged: {error}') from error
-    needed = FACTS.get(facts.get('task'), ('task',))
-    lacking = [key for key in needed if key not in facts]
-    if lacking or facts['task'] not in FACTS:
         raise ValueError(
-            f'{path} does not tell what it is ({lacking or facts["task"]}): write it '
-            'with tools/export_onnx.py of this version'
-        )
-    return facts
+            f'{name} cannot be opened: {said_by_runtime(error)}'
+        ) from error
+
+
+def said_by_runtime(error: Exception) -> str:
+    """The first line of an error, in which a damaged file's names may be anything."""
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    return first if first.isprintable() else ascii(first)
 
 
 def open_backend(path: str | os.PathLike, backend: str, threads: int = 0) -> Run:
@@ -177,7 +154,7 @@ def open_backend(path: str | os.PathLike, backend: str, threads: int = 0) -> Run
         ValueError: If it cannot be opened, or OpenVINO is not installed.
     """
     if backend == 'onnxruntime':
-        return _with_session(open_session(path, threads))
+        return _with_session(open_session(path, threads), path)
     try:
         import openvino
     except ImportError as error:
@@ -190,9 +167,29 @@ def open_backend(path: str | os.PathLike, backend: str, threads: int = 0) -> Run
     return lambda x: [np.array(y) for y in compiled(x).values()]
 
 
-def _with_session(session: onnxruntime.InferenceSession) -> Run:
-    (image,) = session.get_inputs()
-    return lambda x: session.run(None, {image.name: x})
+def _with_session(
+    session: onnxruntime.InferenceSession, path: str | os.PathLike
+) -> Run:
+    name = _only_input(session, path).name
+    return lambda x: session.run(None, {name: x})
+
+
+def _only_input(
+    session: onnxruntime.InferenceSession, path: str | os.PathLike
+) -> onnxruntime.NodeArg:
+    inputs = session.get_inputs()
+    if len(inputs) != 1 or len(inputs[0].shape) != 4:
+        raise ValueError(f'{path} does not take one batch of images, and nothing else')
+    return inputs[0]
+
+
+def _properties(
+    session: onnxruntime.InferenceSession, path: str | os.PathLike
+) -> dict[str, str]:
+    try:
+        return session.get_modelmeta().custom_metadata_map
+    except ValueError as error:
+        raise ValueError(f'{path}: its metadata is no text: {error}') from error
 
 
 def check_image(image: np.ndarray) -> None:

@@ -87,9 +87,12 @@ class SegRuntime:
 def _fitted(
     width: int, height: int, scale: list[int], keep_ratio: bool
 ) -> tuple[int, int]:
-    """The size to which mmcv's ``imrescale`` or ``imresize`` brings an image."""
+    """The size to which mmcv's ``imrescale`` or ``imresize`` brings an image.
+
+    One pixel at least, where an image is so narrow that mmcv's would be none.
+    """
     if not keep_ratio:
         return scale[0], scale[1]
     long, short = max(scale) / max(width, height), min(scale) / min(width, height)
     factor = min(long, short)  # the greatest with which it fits
-    return int(width * factor + 0.5), int(height * factor + 0.5)
+    return max(int(width * factor + 0.5), 1), max(int(height * factor + 0.5), 1)
