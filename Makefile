@@ -4,7 +4,7 @@ VENV ?= .venv
 STAMP := $(VENV)/.installed
 RUN := $(VENV)/bin/python
 
-.PHONY: help install demo demo-seg test test-faults lint env-info clean
+.PHONY: help install demo demo-seg test test-faults test-fuzz lint env-info clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -23,6 +23,9 @@ demo-seg: install ## train on synthetic streets, evaluate, draw the predicted cl
 
 test: install ## run the tests
 	$(RUN) -m pytest
+
+test-fuzz: install ## read 12,000 broken and hostile files with every reader
+	$(RUN) tests/fuzz/run_fuzz.py --inputs 12000
 
 test-faults: install ## kill training twenty times and resume it, and compare the weights
 	$(RUN) tests/faults/kill_and_resume.py --kills 20

@@ -46,7 +46,7 @@ LOG = """\
 # What is not called here, as patterns of the call, and where it is.
 ELSEWHERE = {
     r'make demo': 'too long for a test; its parts: tests/tools/test_demo_seg.py',
-    r'make (test|lint|install|test-faults)|python -m pytest .*': '.ci/run',
+    r'make (test|lint|install|test-faults|test-fuzz)|python -m pytest .*': '.ci/run',
     r'pip .*': 'requirements/install.sh',
     r'wget .*|unzip .*': 'needs a network',
     r'python -m zipfile .*': "Python's own",
