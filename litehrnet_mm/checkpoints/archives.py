@@ -19,6 +19,8 @@ from litehrnet_mm.checkpoints.pickles import HarmfulError, check_pickle
 from litehrnet_mm.cli import one_line
 
 ZIP = b'PK\3\4'
+FOLDER = 0x10
+"""The attribute that marks a folder."""
 OLD_PICKLES = 5
 """Before the numbers: a magic number, a version, the system, the content, keys."""
 
@@ -42,10 +44,10 @@ def check_archive(file: str | Path | BinaryIO, size: int | None = None) -> None:
         file = os.fspath(file) if isinstance(file, Path) else file
         with zipfile.ZipFile(file) as archive:
             _check_records(archive, os.path.getsize(file) if size is None else size)
-            # As PyTorch reads them: it finds its way about an archive by itself, and
-            # for a record marked as a folder gives what happens to be in memory.
+            # As PyTorch reads them, which finds its way about an archive by itself.
             reader = torch._C.PyTorchFileReader(file)
             for record in archive.infolist():
+                archive.open(record).close()  # its name is the same in both places
                 content = reader.get_record(record.filename.partition('/')[2])
                 if zlib.crc32(content) != record.CRC:
                     raise HarmfulError(
@@ -65,6 +67,11 @@ def _check_records(archive: zipfile.ZipFile, size: int) -> None:
         raise HarmfulError('it has two records of one name')
     if any(record.compress_type != zipfile.ZIP_STORED for record in records):
         raise HarmfulError('it has compressed records, which PyTorch never writes')
+    # For these PyTorch gives what happens to be in memory, without an error.
+    for record in records:
+        is_folder = record.is_dir() or record.external_attr & FOLDER
+        if is_folder or record.compress_size != record.file_size:
+            raise HarmfulError(f'the entry of {shown(record.filename)} is wrong')
     if sum(record.file_size for record in records) > size:
         raise HarmfulError('its records are larger than the file')
 

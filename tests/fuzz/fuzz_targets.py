@@ -23,9 +23,11 @@ that names the file. What is not refused must be
   with the newest named as damaged.
 """
 
-from coco_targets import TARGETS as JSON_FILES
+from coco_targets import TARGETS as ANNOTATIONS
 from image_targets import TARGETS as IMAGES
+from json_targets import TARGETS as JSON_FILES
+from ncnn_targets import TARGETS as NCNN
 from other_targets import TARGETS as OTHERS
 from weight_targets import TARGETS as WEIGHTS
 
-TARGETS = [*WEIGHTS, *JSON_FILES, *IMAGES, *OTHERS]
+TARGETS = [*WEIGHTS, *NCNN, *ANNOTATIONS, *JSON_FILES, *IMAGES, *OTHERS]

@@ -93,7 +93,7 @@ class Target:
             kind = kinds[(number + attempt // 20) % len(kinds)]
             old = files[self.file]
             new = self.changes[kind](old, other[self.file], chance)
-            if new != old:
+            if all(new != whole[self.file] for whole in self.valid):
                 return Input(kind, {**files, self.file: new}, index)
         raise RuntimeError(f'{self.name}: nothing changes the files')
 
