@@ -68,7 +68,7 @@ def watch(run: subprocess.Popen, log: Path, steps: int) -> list[tuple[int, float
         for _ in range(done - shown):
             next(bar, None)
         shown = max(shown, done)
-        time.sleep(0.2)
+        time.sleep(0.5)
     return samples
 
 
