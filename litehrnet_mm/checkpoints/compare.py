@@ -11,6 +11,7 @@ import torch
 from mmengine.dist import is_main_process
 from torch import Tensor, nn
 
+from litehrnet_mm.checking.findings import shown
 from litehrnet_mm.checkpoints.keys import current_keys
 from litehrnet_mm.checkpoints.ncnn import PathLike
 from litehrnet_mm.cli import UserError
@@ -61,7 +62,7 @@ class Differences:
         if self.differing:
             parts.append(f'{len(self.differing)} have another shape')
         examples = [*self._differing_lines(), *self.missing, *self.unexpected]
-        return f'{", ".join(parts)}, e.g. {examples[0]}'
+        return f'{", ".join(parts)}, e.g. {shown(examples[0], 200)}'
 
     def listing(self, list_all: bool = False) -> str:
         """Each difference on a line, under headings; 20 under each if not all."""
@@ -72,11 +73,11 @@ class Differences:
         )
         lines = []
         for heading, entries in groups:
-            shown = entries if list_all else entries[:LISTED]
+            listed = entries if list_all else entries[:LISTED]
             lines += [f'{heading} ({len(entries)}):'] if entries else []
-            lines += [f'  {entry}' for entry in shown]
-            if len(shown) < len(entries):
-                lines.append(f'  and {len(entries) - len(shown)} more (--list-all)')
+            lines += [f'  {shown(entry, 200)}' for entry in listed]
+            if len(listed) < len(entries):
+                lines.append(f'  and {len(entries) - len(listed)} more (--list-all)')
         return '\n'.join(lines)
 
     def _differing_lines(self) -> list[str]:

@@ -55,6 +55,7 @@ def one_pass(net: LiteHRNet, shape: tuple[int, int, int], seed: int) -> None:
     images = torch.randn(batch, 3, height, width, generator=generator)
     images.requires_grad_()
     outputs = net(images)
+    assert len(outputs) == len(net.out_indices)
     for i, channels, output in zip(net.out_indices, net.out_channels, outputs):
         sides = (-(-side // 2 ** (i + 2)) for side in (height, width))
         assert output.shape == (batch, channels, *sides), (shape, output.shape)
