@@ -97,7 +97,13 @@ def _with_keypoints(coco: dict, convert) -> dict:
         visible = int((points[:, 2] > 0).sum())
         new = dict(keypoints=points.ravel().tolist(), num_keypoints=visible)
         annotations.append({**annotation, **new})
-    return dict(coco, annotations=annotations)
+    # What keypoints there are is then another matter, and the config's.
+    plain = ('keypoints', 'skeleton')
+    categories = [
+        {key: x for key, x in category.items() if key not in plain}
+        for category in coco['categories']
+    ]
+    return dict(coco, annotations=annotations, categories=categories)
 
 
 def _with_hands(annotation: dict) -> dict:

@@ -186,7 +186,7 @@ GOOD = dict(image_id=1, category_id=1, keypoints=[0.0] * 51, score=0.5)
     ('change', 'words'),
     [
         (dict(image_id=2), 'image_id 2'),
-        (dict(image_id='1'), "image_id '1'"),
+        (dict(image_id='1'), 'image_id 1 is no image'),
         (dict(category_id=2), 'category_id'),
         (dict(keypoints=[0.0] * 50), '51 numbers'),
         (dict(keypoints=[math.nan] * 51), 'finite'),

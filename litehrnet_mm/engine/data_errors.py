@@ -157,7 +157,8 @@ def _annotation_fault(path: Path) -> str | None:
         check_entries(path, content)
     except UserError as error:
         return str(error)
-    if not any(map(_is_person, content.get('annotations', ()))):
+    persons = content.get('annotations')
+    if persons is not None and not any(map(_is_person, persons)):
         return (
             f'annotation file {path} has no person to look at: each is crowd, or has '
             'no box or no labelled keypoint'

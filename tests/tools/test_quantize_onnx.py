@@ -137,6 +137,7 @@ def test_persons_to_calibrate_with(
         images=[
             dict(id=k + 1, file_name=f'{k}.png', width=90, height=70) for k in range(2)
         ],
+        categories=[dict(id=1, name='person')],
         annotations=[
             dict(image_id=number, bbox=box, num_keypoints=17) for number, box in persons
         ],
