@@ -139,7 +139,11 @@ def test_persons_to_calibrate_with(
         ],
         categories=[dict(id=1, name='person')],
         annotations=[
-            dict(image_id=number, bbox=box, num_keypoints=17) for number, box in persons
+            dict(
+                **dict(id=k, image_id=number, category_id=1, iscrowd=0, bbox=box),
+                **dict(area=2400, num_keypoints=17, keypoints=[5, 5, 2] * 17),
+            )
+            for k, (number, box) in enumerate(persons, start=1)
         ],
     )
     annotations = tmp_path / 'persons.json'
