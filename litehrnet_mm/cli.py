@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Callable, NoReturn, TypeVar
+from typing import Any, Callable, NoReturn, TypeVar
 
 from tqdm import tqdm
 
@@ -69,11 +69,23 @@ def progress_bar(
     )
 
 
+def tool_parser(description: str | None, **more: Any) -> argparse.ArgumentParser:
+    """A parser whose help keeps the lines of a tool's docstring.
+
+    Args:
+        description: The docstring.
+        **more: Other arguments of :class:`argparse.ArgumentParser`.
+    """
+    return argparse.ArgumentParser(
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        **more,
+    )
+
+
 def preparation_parser(description: str | None) -> argparse.ArgumentParser:
     """A parser for a tool that prepares a data set, with ``--jobs``."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = tool_parser(description)
     add_jobs(parser)
     return parser
 

@@ -3,12 +3,8 @@
 # Usage: requirements/audit.sh [PYTHON] [OPTION OF pip-audit, as --vulnerability-service osv ...]
 set -eu
 cd "$(dirname "$0")"
-python=${1:-python3}
+. ./throw_away.sh
 [ $# -eq 0 ] || shift
-
-tools=$(mktemp -d)
-trap 'rm -rf "$tools"' EXIT
-./throw_away.sh "$tools" "$python"
 
 # The lock has all there is to know, so nothing is resolved and nothing installed.
 for name in build torch runtime dev tools; do

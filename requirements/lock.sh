@@ -4,12 +4,8 @@
 # Usage: requirements/lock.sh [PYTHON] [OPTION OF uv pip compile, as --upgrade ...]
 set -eu
 cd "$(dirname "$0")"
-python=${1:-python3}
+. ./throw_away.sh
 [ $# -eq 0 ] || shift
-
-tools=$(mktemp -d)
-trap 'rm -rf "$tools"' EXIT
-./throw_away.sh "$tools" "$python"
 
 # Pins of what several files need are those of the inputs.
 for name in build torch runtime dev tools; do

@@ -1,8 +1,7 @@
-#!/bin/sh
-# Make an environment of requirements/tools.txt, for lock.sh and audit.sh.
-# Usage: requirements/throw_away.sh VENV [PYTHON]
-set -eu
-cd "$(dirname "$0")"
-"${2:-python3}" -m venv "$1"
-"$1/bin/python" -m pip --disable-pip-version-check install --quiet --no-deps \
+# Sourced by lock.sh and audit.sh, here: an environment of requirements/tools.txt in
+# $tools, removed when they end. $1, if given, is the Python to make it with.
+tools=$(mktemp -d)
+trap 'rm -rf "$tools"' EXIT
+"${1:-python3}" -m venv "$tools"
+"$tools/bin/python" -m pip --disable-pip-version-check install --quiet --no-deps \
     --require-hashes --only-binary :all: -r lock/tools.txt

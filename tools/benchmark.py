@@ -30,14 +30,13 @@ from litehrnet_mm.cli import (
     positive,
     progress_bar,
     run_tool,
+    tool_parser,
 )
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = tool_parser(__doc__)
     add = parser.add_argument
     add('--suite', choices=tuple(SUITES), default='pose', help='default: %(default)s')
     add(

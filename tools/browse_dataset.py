@@ -13,16 +13,14 @@ from pathlib import Path
 from litehrnet_mm.browsing.browse import Wanted, browse
 from litehrnet_mm.browsing.samples import SPLITS
 from litehrnet_mm.browsing.views import STAGES
-from litehrnet_mm.cli import UserError, positive, run_tool
+from litehrnet_mm.cli import UserError, positive, run_tool, tool_parser
 from litehrnet_mm.engine.config_file import load_config
 from litehrnet_mm.engine.options import add_cfg_options
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = tool_parser(__doc__)
     add = parser.add_argument
     add('config', help='config file, of pose or of segmentation')
     add('--out', type=Path, metavar='DIR', help='folder for the pictures')

@@ -20,7 +20,14 @@ from mmengine.model import revert_sync_batchnorm
 
 from litehrnet_mm.analysis.complexity_config import input_size, measure_config
 from litehrnet_mm.analysis.tables import amount, markdown_table, text_table
-from litehrnet_mm.cli import UserError, make_folder, one_line, positive, run_tool
+from litehrnet_mm.cli import (
+    UserError,
+    make_folder,
+    one_line,
+    positive,
+    run_tool,
+    tool_parser,
+)
 from litehrnet_mm.engine.building import build_model
 from litehrnet_mm.engine.config_file import load_config
 from litehrnet_mm.engine.options import add_cfg_options, is_segmentation
@@ -30,9 +37,7 @@ from litehrnet_mm.workflow import Workflow
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = tool_parser(__doc__)
     add = parser.add_argument
     add('configs', nargs='+', metavar='CONFIG', help='segmentation configs')
     add('--iterations', type=positive, metavar='N', help="else each config's own")

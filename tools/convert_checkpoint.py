@@ -14,7 +14,7 @@ from litehrnet_mm.checkpoints.compare import report
 from litehrnet_mm.checkpoints.convert import SOURCES, converted, read_foreign
 from litehrnet_mm.checkpoints.targets import arch_target, config_target, recognise
 from litehrnet_mm.checkpoints.writer import check_output, save_checkpoint
-from litehrnet_mm.cli import run_tool
+from litehrnet_mm.cli import run_tool, tool_parser
 from litehrnet_mm.models.arch import ARCHS
 
 
@@ -23,11 +23,7 @@ def parse_args() -> argparse.Namespace:
     sources = {name: source.help for name, source in SOURCES.items()}
     sources['auto'] = 'tell by the content, and say what it was taken for'
     lines = '\n'.join(f'  {name:12} {text}' for name, text in sources.items())
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=f'SOURCE is one of\n{lines}',
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = tool_parser(__doc__, epilog=f'SOURCE is one of\n{lines}')
     add = parser.add_argument
     add('source', metavar='SOURCE', choices=sources, help='where the weights are from')
     add('input', metavar='IN', type=Path, help='the file to convert')

@@ -13,7 +13,7 @@ from litehrnet_mm.analysis.architecture import Architecture, stage_rows
 from litehrnet_mm.analysis.architecture_walk import describe
 from litehrnet_mm.analysis.complexity_config import input_size
 from litehrnet_mm.analysis.tables import markdown_table
-from litehrnet_mm.cli import UserError, positive, run_tool
+from litehrnet_mm.cli import UserError, positive, run_tool, tool_parser
 from litehrnet_mm.engine.building import build_model
 from litehrnet_mm.engine.config_file import load_config
 from litehrnet_mm.engine.options import add_cfg_options
@@ -27,9 +27,7 @@ SIZE = (256, 192)
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = tool_parser(__doc__)
     add = parser.add_argument
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument('--arch', choices=sorted(ARCHS), help='a net of the paper')

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from litehrnet_mm.analysis.complexity_config import input_size
-from litehrnet_mm.cli import UserError, make_folder, positive, run_tool
+from litehrnet_mm.cli import UserError, make_folder, positive, run_tool, tool_parser
 from litehrnet_mm.deploy.export import RUNTIMES, export
 from litehrnet_mm.deploy.plan import Plan, Wanted
 from litehrnet_mm.engine.config_file import load_config
@@ -22,9 +22,7 @@ from litehrnet_mm.engine.options import add_cfg_options
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = tool_parser(__doc__)
     add = parser.add_argument
     add('config', metavar='CONFIG', help='config file, of pose or of segmentation')
     add(

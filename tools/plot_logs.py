@@ -18,15 +18,13 @@ from litehrnet_mm.analysis.curves import (
 )
 from litehrnet_mm.analysis.logs import Log, read_log
 from litehrnet_mm.analysis.tables import text_table
-from litehrnet_mm.cli import UserError, run_tool
+from litehrnet_mm.cli import UserError, run_tool, tool_parser
 from litehrnet_mm.visualization.charts import figure_path
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = tool_parser(__doc__)
     add = parser.add_argument
     add('runs', nargs='+', type=Path, metavar='RUN', help='work folder, or a log')
     add(

@@ -12,7 +12,7 @@ import argparse
 import math
 from pathlib import Path
 
-from litehrnet_mm.cli import UserError, make_folder, progress_bar, run_tool
+from litehrnet_mm.cli import UserError, make_folder, progress_bar, run_tool, tool_parser
 from litehrnet_mm.engine.options import add_cfg_options
 from litehrnet_mm.prediction.boxes import FileBoxes, SameBoxes
 from litehrnet_mm.prediction.detectors import open_detector
@@ -36,9 +36,8 @@ from litehrnet_mm.visualization.windows import show_picture
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = tool_parser(
+        __doc__,
         usage='%(prog)s [-h] MODEL INPUT [INPUT ...] [--out DIR] [options]',
     )
     add = parser.add_argument

@@ -13,7 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from litehrnet_mm.analysis.latency import Candidate, time_interleaved
-from litehrnet_mm.cli import UserError, make_folder, positive, progress_bar, run_tool
+from litehrnet_mm.cli import (
+    UserError,
+    make_folder,
+    positive,
+    progress_bar,
+    run_tool,
+    tool_parser,
+)
 from litehrnet_mm.deploy.quantize import Quantized, quantize
 from litehrnet_mm.evaluation.coco_keypoints import average_precision, read_persons
 from litehrnet_mm.evaluation.scores import MIN_KEYPOINT_SCORE
@@ -26,9 +33,7 @@ ROUNDS = 20
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = tool_parser(__doc__)
     add = parser.add_argument
     add('source', type=Path, metavar='NET.onnx', help='of tools/export_onnx.py, fp32')
     add('calibration', type=Path, metavar='DIR', help='images like those to come')

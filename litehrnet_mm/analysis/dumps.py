@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from litehrnet_mm.checking.coco_file import is_id
-from litehrnet_mm.checking.findings import shown
 from litehrnet_mm.checkpoints.archives import check_archive, check_old_form, is_archive
 from litehrnet_mm.checkpoints.pickles import HarmfulError, check_pickle
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.compat import new_array
+from litehrnet_mm.values import is_id, shown
 
 NUMPY = frozenset({'_reconstruct', 'scalar', '_frombuffer'})
 USED = ('bboxes', 'bbox_scores', 'bbox_scales')

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from litehrnet_mm.checking.coco_file import is_id
-from litehrnet_mm.checking.findings import shown
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.values import is_id, shown
 
 SCALARS = 'vis_data/scalars.json'
 RESUMED = re.compile(r'^resume = (True|False)$', re.MULTILINE)

@@ -15,14 +15,15 @@ from litehrnet_mm.checking.coco_annotations import (
     with_guessed_keypoints,
 )
 from litehrnet_mm.checking.coco_entries import Images, read_categories, read_images
-from litehrnet_mm.checking.coco_file import are_numbers, is_id, read_coco
+from litehrnet_mm.checking.coco_file import read_coco
 from litehrnet_mm.checking.coco_structure import report_annotations
-from litehrnet_mm.checking.findings import Findings, shown
+from litehrnet_mm.checking.findings import Findings
 from litehrnet_mm.checking.images import ImageFacts, look_at_images
 from litehrnet_mm.checking.inspection import Inspection
 from litehrnet_mm.checking.keypoints import Keypoints
 from litehrnet_mm.checking.mending import mend_coco
 from litehrnet_mm.checking.sides import side_hints
+from litehrnet_mm.values import are_numbers, is_id, shown
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from litehrnet_mm.checking.coco_entries import Category
-from litehrnet_mm.checking.coco_file import are_numbers, is_id, is_number
-from litehrnet_mm.checking.findings import ERROR, KINDS, shown
+from litehrnet_mm.checking.findings import ERROR, KINDS
 from litehrnet_mm.checking.keypoints import SLACK, Keypoints, keypoint_faults
+from litehrnet_mm.values import are_numbers, is_id, is_number, shown
 
 EVALUATED = ('area', 'iscrowd', 'num_keypoints')
 """What MMPose's CocoMetric needs beyond what training does."""

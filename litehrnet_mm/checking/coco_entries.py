@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from litehrnet_mm.checking.coco_file import is_id
-from litehrnet_mm.checking.findings import Findings, shown
+from litehrnet_mm.checking.findings import Findings
 from litehrnet_mm.checking.keypoints import Keypoints, check_names, compare_names
+from litehrnet_mm.values import is_id, shown
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,6 @@ from typing import Any
 
 from litehrnet_mm.cli import UserError
 
-LARGEST = 1e9
-"""Of coordinates and areas; what is beyond, or is no number at all, is a mistake."""
-
 
 def read_json(path: Path, kind: str = 'annotation file') -> Any:
     """Read an annotation file, or another of JSON.
@@ -57,20 +54,3 @@ def read_coco(path: Path) -> dict[str, Any]:
             found = type(content[key]).__name__
             raise UserError(f"{wrong}its '{key}' is no list ({found})")
     return content
-
-
-def is_number(value: Any) -> bool:
-    """Whether a value is a finite number of a sensible size."""
-    is_one = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_one and abs(value) <= LARGEST  # NaN is not
-
-
-def is_id(value: Any) -> bool:
-    """Whether a value is a whole number, as MMPose and COCO's API need it."""
-    is_one = isinstance(value, int) and not isinstance(value, bool)
-    return is_one and 0 <= value < 2**63
-
-
-def are_numbers(value: Any) -> bool:
-    """Whether a value is a list of numbers."""
-    return isinstance(value, list) and all(map(is_number, value))

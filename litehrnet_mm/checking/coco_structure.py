@@ -11,9 +11,9 @@ from litehrnet_mm.checking.coco_annotations import (
     with_guessed_keypoints,
 )
 from litehrnet_mm.checking.coco_entries import Images, read_categories, read_images
-from litehrnet_mm.checking.coco_file import is_id
-from litehrnet_mm.checking.findings import KINDS, Findings, shown
+from litehrnet_mm.checking.findings import KINDS, Findings
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.values import is_id, shown
 
 STRUCTURE = (
     *('image-entry', 'image-id', 'category-entry', 'category-id', 'annotation-entry'),

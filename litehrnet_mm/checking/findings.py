@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 ERROR, WARNING, NOTE = LEVELS = ('error', 'warning', 'note')
 
@@ -131,25 +129,3 @@ class Findings:
             dict(level=x.level, kind=x.kind, place=x.place, value=x.value)
             for x in self.items
         ]
-
-
-def shown(value: Any, length: int = 60) -> str:
-    """A value of a user's file in printable letters, in one line, cut if it is long."""
-    text = value if isinstance(value, str) and value.isprintable() else _repr(value)
-    return text if len(text) <= length else f'{text[: length - 1]}…'
-
-
-def _repr(value: Any) -> str:
-    try:
-        return repr(value)
-    except (
-        ValueError,
-        RecursionError,
-    ):  # too many digits, or nested too deep
-        return f'a {type(value).__name__} that is too large to show'
-
-
-def listed(values: Sequence[Any], most: int = 5) -> str:
-    """Some values in a line, and how many more there are."""
-    more = f' and {len(values) - most} more' if len(values) > most else ''
-    return ', '.join(shown(value) for value in values[:most]) + more

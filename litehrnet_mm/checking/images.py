@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from litehrnet_mm.checking.findings import Findings, shown
+from litehrnet_mm.checking.findings import Findings
 from litehrnet_mm.datasets.preparation.files import in_processes
 from litehrnet_mm.decoding import decode, why
+from litehrnet_mm.values import shown
 
 
 @dataclass(frozen=True)

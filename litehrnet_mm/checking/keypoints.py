@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from litehrnet_mm.checking.coco_file import are_numbers
-from litehrnet_mm.checking.findings import Findings, listed, shown
+from litehrnet_mm.checking.findings import Findings
+from litehrnet_mm.values import are_numbers, listed, shown
 
 SLACK = 1.0
 """Pixels that coordinates may lie outside an image: annotations are rounded."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from litehrnet_mm.checking.findings import shown
 from litehrnet_mm.checking.inspection import Inspection
+from litehrnet_mm.values import shown
 
 TRAIN = 'train'
 

@@ -16,11 +16,11 @@ from litehrnet_mm.checking.coco_annotations import (
     cut_box,
 )
 from litehrnet_mm.checking.coco_entries import is_category
-from litehrnet_mm.checking.coco_file import are_numbers, is_id
 from litehrnet_mm.checking.findings import KINDS
 from litehrnet_mm.checking.keypoints import SLACK, outside
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.datasets.preparation.files import write_whole
+from litehrnet_mm.values import are_numbers, is_id
 
 
 def mend_coco(

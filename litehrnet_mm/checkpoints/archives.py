@@ -14,9 +14,9 @@ from typing import BinaryIO
 
 import torch
 
-from litehrnet_mm.checking.findings import shown
 from litehrnet_mm.checkpoints.pickles import HarmfulError, check_pickle
 from litehrnet_mm.cli import one_line
+from litehrnet_mm.values import shown
 
 ZIP = b'PK\3\4'
 FOLDER = 0x10

@@ -11,11 +11,11 @@ import torch
 from mmengine.dist import is_main_process
 from torch import Tensor, nn
 
-from litehrnet_mm.checking.findings import shown
 from litehrnet_mm.checkpoints.keys import current_keys
 from litehrnet_mm.checkpoints.ncnn import PathLike
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.models import LiteHRNet
+from litehrnet_mm.values import shown
 
 COUNTER = 'num_batches_tracked'  # of BatchNorm; PyTorch before 0.4.1 had none
 LISTED = 20

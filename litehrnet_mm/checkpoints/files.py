@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 
-from litehrnet_mm.checking.findings import shown
 from litehrnet_mm.checkpoints.archives import (
     check_archive,
     check_old_form,
@@ -22,6 +21,7 @@ from litehrnet_mm.checkpoints.archives import (
 from litehrnet_mm.checkpoints.ncnn import FLOAT16_TAG, FLOAT32_TAG, MAGIC
 from litehrnet_mm.checkpoints.pickles import HarmfulError
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.values import shown
 
 # In the words of torch.load(weights_only=True).
 FORBIDDEN = re.compile(r'GLOBAL (\S+)')

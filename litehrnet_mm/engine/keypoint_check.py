@@ -6,21 +6,19 @@ batch or in the metric after the first evaluation.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.dist import is_main_process
-from mmengine.logging import print_log
 
 from litehrnet_mm.checking.coco_file import read_coco
 from litehrnet_mm.checking.coco_structure import check_entries
-from litehrnet_mm.checking.findings import shown
 from litehrnet_mm.checking.keypoints import count_fault
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.engine.config_file import data_sets
+from litehrnet_mm.engine.messages import warn
+from litehrnet_mm.values import shown
 
 
 def check_keypoints(cfg: Config, splits: tuple[str, ...]) -> None:
@@ -116,10 +114,8 @@ def _check_annotations(dataset: Mapping[str, Any], count: int, split: str) -> No
                 f'{fault} ({split}_dataloader.dataset.metainfo)'
             )
     lacking = check_entries(path, content)
-    if lacking and is_main_process():
-        print_log(
+    if lacking:
+        warn(
             f'{path}: {len(lacking)} of {len(annotations)} annotations have no box or '
-            f'no keypoints and are not used, the first is {lacking[0]}',
-            'current',
-            logging.WARNING,
+            f'no keypoints and are not used, the first is {lacking[0]}'
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +25,7 @@ from litehrnet_mm.engine.data_errors import data_errors
 from litehrnet_mm.engine.keypoint_check import check_keypoints
 from litehrnet_mm.engine.loading import CurrentKeysHook
 from litehrnet_mm.engine.mask_check import check_masks, watch_masks
+from litehrnet_mm.engine.messages import warn
 from litehrnet_mm.engine.preflight import check_data
 from litehrnet_mm.engine.whole_files import newest_checkpoint
 
@@ -134,7 +134,7 @@ def _say_nothing_counted(metrics: Mapping[str, float]) -> None:
         why = 'mIoU is NaN: no pixel of the masks has a class'
     else:
         return
-    print_log(why, 'current', logging.WARNING)
+    warn(why)
 
 
 def _leave_group() -> None:
@@ -214,7 +214,7 @@ def _read_start(cfg: Config) -> tuple[str | None, dict[str, Any] | None]:
     if cfg.get('resume') and source is None:
         newest, damaged = newest_checkpoint(Path(cfg.work_dir))
         for path in damaged:
-            print_log(f'{path} is damaged and passed over', 'current', logging.WARNING)
+            warn(f'{path} is damaged and passed over')
         # MMEngine would look for it, too, and takes what is damaged.
         source = cfg.load_from = str(newest) if newest else None
         cfg.resume = newest is not None

@@ -6,14 +6,12 @@ is no class in an index out of range, on a GPU in a failed assertion of a kernel
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.dist import is_main_process
-from mmengine.logging import print_log
 from mmengine.registry import DATASETS, TRANSFORMS, DefaultScope
 from mmengine.runner import Runner
 
@@ -26,6 +24,7 @@ from litehrnet_mm.engine.mask_loading import (
     find_loading,
     with_checked_loading,
 )
+from litehrnet_mm.engine.messages import warn
 from litehrnet_mm.engine.options import is_segmentation
 
 READ_AHEAD = 500_000_000
@@ -147,12 +146,10 @@ def _frames(dataset: Mapping[str, Any]) -> list[dict]:
     built = build_dataset(dataset)
     frames = frames_of(built)
     lone = lone_masks(built, frames)
-    if lone and is_main_process():
-        print_log(
+    if lone:
+        warn(
             f'{len(lone)} masks have no image *{built.img_suffix} and are not used, '
-            f'the first is {lone[0]}',
-            'current',
-            logging.WARNING,
+            f'the first is {lone[0]}'
         )
     return frames
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from litehrnet_mm.checking.findings import shown
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.decoding import why
+from litehrnet_mm.values import shown
 
 TURNED = (5, 6, 7, 8)  # values of EXIF's orientation with width and height exchanged
 EXIF_ORIENTATION = 0x0112

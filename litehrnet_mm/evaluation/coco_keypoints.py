@@ -13,10 +13,10 @@ from pycocotools.cocoeval import COCOeval
 
 from litehrnet_mm.checking.coco_file import read_coco
 from litehrnet_mm.checking.coco_structure import check_entries
-from litehrnet_mm.checking.findings import shown
 from litehrnet_mm.cli import UserError, progress_bar
 from litehrnet_mm.evaluation.scores import pose_score
 from litehrnet_mm.runtime import PoseRuntime
+from litehrnet_mm.values import shown
 from litehrnet_mm.visualization.pictures import read_image
 
 

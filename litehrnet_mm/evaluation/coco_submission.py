@@ -13,10 +13,9 @@ from typing import Any
 from mmengine.logging import MMLogger
 from mmpose.evaluation.metrics import CocoMetric
 
-from litehrnet_mm.checking.coco_file import are_numbers
-from litehrnet_mm.checking.findings import shown
 from litehrnet_mm.cli import UserError, make_folder
 from litehrnet_mm.registry import METRICS
+from litehrnet_mm.values import are_numbers, shown
 
 NUM_VALUES = 3 * 17
 

@@ -10,15 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from litehrnet_mm.checking.coco_file import (
-    are_numbers,
-    is_id,
-    is_number,
-    read_coco,
-    read_json,
-)
-from litehrnet_mm.checking.findings import shown
+from litehrnet_mm.checking.coco_file import read_coco, read_json
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.values import are_numbers, is_id, is_number, shown
 
 NOWHERE = np.zeros((0, 5), np.float32)
 

@@ -14,9 +14,9 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from litehrnet_mm.checking.findings import shown
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.runtime.model import said_by_runtime
+from litehrnet_mm.values import shown
 
 MOST_NUMBERS = 2**28
 """Of a value within a network: a gigabyte in fp32, twice what streets of 2048×1024

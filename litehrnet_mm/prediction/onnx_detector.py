@@ -10,13 +10,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from litehrnet_mm.checking.coco_file import is_number, read_json
-from litehrnet_mm.checking.findings import listed, shown
+from litehrnet_mm.checking.coco_file import read_json
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.prediction.boxes import Boxes
 from litehrnet_mm.prediction.onnx_check import check_onnx
 from litehrnet_mm.runtime.facts import MOST_PIXELS
 from litehrnet_mm.runtime.model import open_session, said_by_runtime
+from litehrnet_mm.values import is_number, listed, shown
 
 OUTPUTS = {'dets', 'labels'}
 SIDE = 640

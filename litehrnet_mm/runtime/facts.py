@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from litehrnet_mm.values import is_number, listed, shown
+
 PREFIX = 'litehrnet_mm.'
 FACTS = dict(
     pose=(
@@ -47,22 +49,15 @@ def read_facts(properties: Mapping[str, str], path: Any) -> dict[str, Any]:
     lacking = [key for key in FACTS[task] if key not in facts] if known else [task]
     if lacking:
         raise ValueError(
-            f'{path} does not tell what it is ({str(lacking)[:80]!r}): write it with '
+            f'{path} does not tell what it is ({listed(lacking)}): write it with '
             'tools/export_onnx.py of this version'
         )
     for key in FACTS[task]:
         if not _CHECKS[key](facts[key]) or not _fits(key, facts):
             raise ValueError(
-                f'{path}: its metadata is damaged: {key} is {_brief(facts[key])}'
+                f'{path}: its metadata is damaged: {key} is {shown(facts[key])}'
             )
     return facts
-
-
-def _brief(value: Any) -> str:
-    try:
-        return ascii(value)[:80]
-    except (ValueError, RecursionError):  # of too many digits, or nested too deep
-        return f'a {type(value).__name__} that cannot be shown'
 
 
 def _fits(key: str, facts: Mapping[str, Any]) -> bool:
@@ -81,10 +76,6 @@ def _fits(key: str, facts: Mapping[str, Any]) -> bool:
 
 def _is_count(value: Any) -> bool:
     return type(value) is int and 0 <= value < 2**31
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and abs(value) <= 1e9 and math.isfinite(value)
 
 
 def _is_size(value: Any) -> bool:
@@ -112,7 +103,7 @@ def _is_codec(value: Any) -> bool:
         isinstance(value, dict)
         and isinstance(value.get('type'), str)
         and all(_is_size(value[key]) for key in sizes if key in value)
-        and _is_number(value.get('simcc_split_ratio', 2.0))
+        and is_number(value.get('simcc_split_ratio', 2.0))
         and value.get('simcc_split_ratio', 2.0) > 0
         and _is_count(value.get('blur_kernel_size', 11))
         and value.get('blur_kernel_size', 11) % 2 == 1
@@ -123,18 +114,18 @@ def _is_codec(value: Any) -> bool:
 _CHECKS = dict(
     task=lambda value: True,
     input_size=_is_size,
-    mean=lambda value: _are(value, _is_number, (0, 1, 3)),
-    std=lambda value: _are(value, lambda x: _is_number(x) and x > 0, (0, 1, 3)),
+    mean=lambda value: _are(value, is_number, (0, 1, 3)),
+    std=lambda value: _are(value, lambda x: is_number(x) and x > 0, (0, 1, 3)),
     rgb=lambda value: type(value) is bool,
     keypoints=lambda value: _are(value, lambda x: isinstance(x, str)) and value,
     skeleton=lambda value: _are(value, lambda x: _are(x, _is_count, (2,))),
     flip_pairs=lambda value: _are(value, _is_count),
     codec=_is_codec,
     test_cfg=lambda value: isinstance(value, dict),
-    padding=lambda value: _is_number(value) and 0 < value < 100,
+    padding=lambda value: is_number(value) and 0 < value < 100,
     udp=lambda value: type(value) is bool,
     classes=lambda value: _are(value, lambda x: isinstance(x, str)) and value,
     palette=lambda value: _are(value, lambda x: _are(x, _is_count, (3,))),
     resize=_is_resize,
-    threshold=lambda value: value is None or (_is_number(value) and 0 < value < 1),
+    threshold=lambda value: value is None or (is_number(value) and 0 < value < 1),
 )

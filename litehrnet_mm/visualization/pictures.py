@@ -13,9 +13,9 @@ import numpy as np
 from mmengine import fileio
 from PIL import Image, ImageDraw, ImageFont
 
-from litehrnet_mm.checking.findings import shown
 from litehrnet_mm.cli import UserError, make_folder
 from litehrnet_mm.decoding import decode, why
+from litehrnet_mm.values import shown
 
 PAPER, INK = (255, 255, 255), (40, 40, 40)
 """Colours of captions, BGR."""

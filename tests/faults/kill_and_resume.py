@@ -9,7 +9,6 @@ that nothing happened to, bit for bit. Exit status 0 if all that holds.
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import re
@@ -24,6 +23,7 @@ import torch
 
 import litehrnet_mm  # noqa: F401  before the types in checkpoints: see compat.py
 from litehrnet_mm.checkpoints.files import read_checkpoint
+from litehrnet_mm.cli import tool_parser
 from litehrnet_mm.datasets import make_people
 from litehrnet_mm.engine.whole_files import PART, is_whole, newest_checkpoint
 
@@ -102,9 +102,7 @@ def check(work: Path, log: Path, had: tuple[int, int]) -> tuple[int, int]:
 
 def main() -> None:
     """Run all."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = tool_parser(__doc__)
     add = parser.add_argument
     add('--kills', type=int, default=20, help='default: %(default)s')
     add('--epochs', type=int, help='default: four for each kill')

@@ -11,7 +11,6 @@ within 2 percent of the first one's. Exit status 0 if it is.
 
 from __future__ import annotations
 
-import argparse
 import re
 import statistics
 import subprocess
@@ -23,7 +22,7 @@ from pathlib import Path
 
 from kill_and_resume import command, start
 
-from litehrnet_mm.cli import positive, progress_bar
+from litehrnet_mm.cli import positive, progress_bar, tool_parser
 from litehrnet_mm.datasets import make_people
 
 IMAGES, BATCH, PARTS = 20, 2, 6
@@ -115,9 +114,7 @@ def soak(folder: Path, steps: int) -> list[float]:
 
 def main() -> None:
     """Train and judge."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = tool_parser(__doc__)
     parser.add_argument(
         '--steps', type=positive, default=3000, help='default: %(default)s'
     )

@@ -19,16 +19,14 @@ from isolation import Input, Outcome
 from target import Target
 
 from litehrnet_mm.analysis.tables import text_table
-from litehrnet_mm.cli import positive, progress_bar
+from litehrnet_mm.cli import positive, progress_bar, tool_parser
 
 HEADER = ('target', 'inputs', 'refused', 'accepted', 'CPU s', 'peak MB', 'faults')
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = tool_parser(__doc__)
     add = parser.add_argument
     add(
         '--inputs',

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from other_targets import pose_facts, seg_facts
 
 from litehrnet_mm.analysis.logs import read_log
-from litehrnet_mm.checking.coco_file import is_id, read_coco, read_json
+from litehrnet_mm.checking.coco_file import read_coco, read_json
 from litehrnet_mm.checking.coco_structure import check_entries
-from litehrnet_mm.checking.findings import shown
 from litehrnet_mm.checkpoints.ncnn import read_param
 from litehrnet_mm.checkpoints.pdparams import read_pdparams
 from litehrnet_mm.checkpoints.pickles import HarmfulError, check_pickle
@@ -24,6 +23,7 @@ from litehrnet_mm.evaluation.coco_submission import check_results
 from litehrnet_mm.prediction.boxes import FileBoxes
 from litehrnet_mm.prediction.onnx_detector import Preparation
 from litehrnet_mm.runtime.facts import read_facts
+from litehrnet_mm.values import is_id, shown
 
 # The same examples in each run, and however long one takes on a busy machine.
 often = settings(

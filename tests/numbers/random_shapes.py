@@ -10,14 +10,13 @@ finite. Exit status 0 if all that holds.
 
 from __future__ import annotations
 
-import argparse
 import random
 from collections.abc import Iterator
 
 import torch
 
 from litehrnet_mm.analysis.randomising import randomise
-from litehrnet_mm.cli import positive, progress_bar
+from litehrnet_mm.cli import positive, progress_bar, tool_parser
 from litehrnet_mm.models import LiteHRNet
 from litehrnet_mm.models.arch import ARCHS
 
@@ -70,23 +69,29 @@ def one_pass(net: LiteHRNet, shape: tuple[int, int, int], seed: int) -> None:
         assert buffer.isfinite().all(), f'{name} at {shape}'
 
 
-def run(arch: str, passes: int, seed: int = 0, show: bool = False) -> None:
+def run(
+    arch: str, passes: int, seed: int = 0, show: bool = False
+) -> set[tuple[int, int, int]]:
     """Passes of one net, in turn of its variants.
+
+    Returns:
+        The shapes that went through it.
 
     Raises:
         AssertionError: See :func:`one_pass`.
     """
     nets = [randomise(LiteHRNet(arch, **variant)) for variant in VARIANTS]
     listed = shapes(passes, random.Random(seed))
+    done = set()
     for index, shape in enumerate(progress_bar(listed, passes, show, arch)):
         one_pass(nets[index // 4 % len(nets)], shape, seed + index)
+        done.add(shape)
+    return done
 
 
 def main() -> None:
     """Run all."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = tool_parser(__doc__)
     add = parser.add_argument
     add('--passes', type=positive, default=2000, help='a net; default: %(default)s')
     add('--seed', type=int, default=0, help='default: %(default)s')

@@ -20,7 +20,14 @@ from pathlib import Path
 
 import litehrnet_mm  # noqa: F401  before any test imports mmpose: see compat.py
 from litehrnet_mm.analysis.tables import text_table
-from litehrnet_mm.cli import UserError, counted, positive, progress_bar, run_tool
+from litehrnet_mm.cli import (
+    UserError,
+    counted,
+    positive,
+    progress_bar,
+    run_tool,
+    tool_parser,
+)
 
 sys.path.insert(1, str(Path(__file__).parents[1]))
 
@@ -86,9 +93,7 @@ def report(table: Mapping[str, Mapping[str, str]], verdicts: Mapping[str, str]) 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = tool_parser(__doc__)
     add = parser.add_argument
     add(
         '--option',
