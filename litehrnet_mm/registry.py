@@ -30,6 +30,7 @@ HOOKS = Registry(
         'litehrnet_mm.engine.drawing',
         'litehrnet_mm.engine.checkpointing',
         'litehrnet_mm.engine.guards',
+        'litehrnet_mm.engine.preemption',
     ],
 )
 METRICS = Registry(

@@ -13,7 +13,16 @@ from mmengine.hooks import CheckpointHook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
-from litehrnet_mm.engine.whole_files import BACKEND, LAST, PART, write_whole
+from litehrnet_mm.cli import UserError
+from litehrnet_mm.engine.building import bare_model
+from litehrnet_mm.engine.whole_files import (
+    BACKEND,
+    LAST,
+    PART,
+    drop_part,
+    name_part,
+    write_part,
+)
 from litehrnet_mm.registry import HOOKS
 
 
@@ -23,8 +32,10 @@ class WholeCheckpointHook(CheckpointHook):
 
     A checkpoint is written under another name, brought to the disk and renamed, as is
     ``last_checkpoint``; older ones are removed afterwards, not before. If it cannot be
-    written, as on a full disk, training goes on with an error in the log, and what was
-    saved before stays. ``tools/train.py`` puts it in the place of ``CheckpointHook``.
+    written, as on a full disk, training goes on with an error in the log, what was
+    saved before stays, and the run ends with an error if that was its last one. Weights
+    that are not finite are never saved. ``tools/train.py`` puts it in the place of
+    ``CheckpointHook``.
 
     Args:
         **settings: Those of ``CheckpointHook``.
@@ -34,43 +45,85 @@ class WholeCheckpointHook(CheckpointHook):
         super().__init__(**settings)
         if self.backend_args is None and self.file_client_args is None:
             self.backend_args = dict(backend=BACKEND)
+        self.failure: str | None = None
 
     def before_train(self, runner: Runner) -> None:
         """Remove what an ended run had half written."""
         super().before_train(runner)
-        if is_main_process() and Path(self.out_dir).is_dir():
+        if is_main_process():
+            drop_part(Path(runner.work_dir) / LAST)
             for part in Path(self.out_dir).glob(f'*.pth{PART}'):
                 part.unlink(missing_ok=True)
 
-    def save_now(self, runner: Runner, name: str) -> None:
-        """Save after an iteration, whenever that is, for ``--resume`` to go on from.
+    def after_train(self, runner: Runner) -> None:
+        """See that what training ended with was saved.
+
+        Raises:
+            UserError: If it was not.
+        """
+        super().after_train(runner)
+        if self.failure is not None:
+            raise UserError(
+                f'{self.failure}; the newest whole checkpoint is '
+                f'{self.last_ckpt or "none"}: make room, and train with --resume'
+            )
+
+    def save_now(self, runner: Runner, done: int) -> str:
+        """Save between iterations, whenever that is, for ``--resume`` to go on from.
 
         Args:
-            runner: Whose training it is, called after an iteration.
-            name: Of the file, in the folder of the checkpoints.
+            runner: Whose training it is.
+            done: Iterations that it has behind it.
+
+        Returns:
+            The name of the file.
 
         Raises:
             OSError: If it cannot be written.
+            UserError: If the weights are not finite.
         """
-        runner.save_checkpoint(
-            self.out_dir,
-            name,
-            self.file_client_args,
-            save_optimizer=True,
-            save_param_scheduler=True,
-            meta=dict(epoch=runner.epoch, iter=runner.iter + 1),
-            by_epoch=False,
-            backend_args=self.backend_args,
-            **self.args,
-        )
-        self._name_last(runner, os.path.join(self.out_dir, name))
+        _check_finite(runner, done)
+        name = f'iter_{done}.pth'
+        self._save(runner, name, True, True, dict(epoch=runner.epoch, iter=done), False)
+        return name
 
-    @staticmethod
-    def _name_last(runner: Runner, path: str) -> None:
+    def _save(
+        self,
+        runner: Runner,
+        name: str,
+        optimizer: bool,
+        scheduler: bool,
+        meta: dict,
+        by_epoch: bool,
+    ) -> None:
+        """Save, and have it named as the last.
+
+        What will be the last is on the disk before the checkpoint has its name, so that
+        no moment to be killed in leaves a whole one that is not found.
+        """
+        last = Path(runner.work_dir) / LAST
         if is_main_process():
-            write_whole(Path(runner.work_dir) / LAST, path.encode())
+            write_part(last, os.path.join(self.out_dir, name).encode())
+        try:
+            runner.save_checkpoint(
+                self.out_dir,
+                name,
+                self.file_client_args,
+                save_optimizer=optimizer,
+                save_param_scheduler=scheduler,
+                meta=meta,
+                by_epoch=by_epoch,
+                backend_args=self.backend_args,
+                **self.args,
+            )
+        except OSError:
+            drop_part(last)
+            raise
+        if is_main_process():
+            name_part(last)
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
+        _check_finite(runner, meta['iter'])
         before = list(self.keep_ckpt_ids) if self.max_keep_ckpts > 0 else []
         kept = [number for number in before if number != step] + [step]
         outdated = kept[: -self.max_keep_ckpts] if self.max_keep_ckpts > 0 else []
@@ -78,24 +131,15 @@ class WholeCheckpointHook(CheckpointHook):
         name = self.filename_tmpl.format(step)
         previous, self.last_ckpt = self.last_ckpt, os.path.join(self.out_dir, name)
         runner.message_hub.update_info('last_ckpt', self.last_ckpt)
+        kinds = (self.save_optimizer, self.save_param_scheduler)
         try:
-            runner.save_checkpoint(
-                self.out_dir,
-                name,
-                self.file_client_args,
-                save_optimizer=self.save_optimizer,
-                save_param_scheduler=self.save_param_scheduler,
-                meta=meta,
-                by_epoch=self.by_epoch,
-                backend_args=self.backend_args,
-                **self.args,
-            )
-            self._name_last(runner, self.last_ckpt)
+            self._save(runner, name, *kinds, meta, self.by_epoch)
+            self.failure = None
         except OSError as error:
             self.last_ckpt = previous
             self._keep(runner, before)
             runner.message_hub.update_info('last_ckpt', previous)
-            _log_failure(name, error, previous)
+            self.failure = _log_failure(name, error, previous)
             return
         if is_main_process():
             for number in outdated:
@@ -112,6 +156,7 @@ class WholeCheckpointHook(CheckpointHook):
         """Save the new best one first, and only then remove the one before."""
         if not self.save_best:
             return
+        _check_finite(runner, runner.iter)
         single = len(self.key_indicators) == 1
         before = {'': self.best_ckpt_path} if single else dict(self.best_ckpt_path_dict)
         known = runner.message_hub.runtime_info
@@ -140,10 +185,42 @@ class WholeCheckpointHook(CheckpointHook):
             self.best_ckpt_path_dict = dict(paths)
 
 
-def _log_failure(name: str, error: OSError, previous: str | None) -> None:
+def _log_failure(name: str, error: OSError, previous: str | None) -> str:
+    failure = f'{name} could not be saved: {error.strerror or error}'
     print_log(
-        f'{name} could not be saved: {error.strerror or error}. Training goes on; the '
-        f'newest whole checkpoint is {previous or "none so far"}',
+        f'{failure}. Training goes on; the newest whole checkpoint is '
+        f'{previous or "none so far"}',
         'current',
         logging.ERROR,
+    )
+    return failure
+
+
+def _check_finite(runner: Runner, done: int) -> None:
+    """See that weights are numbers: a last step can spoil them after a sound loss.
+
+    Raises:
+        UserError: If some are not.
+    """
+    state = bare_model(runner).state_dict()
+    wrong = [x for x in state if not state[x].isfinite().all()]
+    if wrong:
+        raise diverged(
+            runner,
+            f'after iteration {done}, {len(wrong)} of {len(state)} weights and statistics '
+            f'hold inf or NaN, the first is {wrong[0]}, and are not saved',
+        )
+
+
+def diverged(runner: Runner, what: str) -> UserError:
+    """The error that ends a training that cannot recover.
+
+    Args:
+        runner: Whose it is.
+        what: What was seen of it.
+    """
+    last = runner.message_hub.runtime_info.get('last_ckpt')
+    return UserError(
+        f'{what}; the last good checkpoint is {last or "none so far"}. Often a lower '
+        'learning rate or a longer warm-up helps'
     )

@@ -22,10 +22,12 @@ from litehrnet_mm.cli import UserError, make_folder
 from litehrnet_mm.engine.backend_check import check_backends
 from litehrnet_mm.engine.building import bare_model
 from litehrnet_mm.engine.data_errors import data_errors
+from litehrnet_mm.engine.disk_errors import disk_errors
 from litehrnet_mm.engine.keypoint_check import check_keypoints
 from litehrnet_mm.engine.loading import CurrentKeysHook
 from litehrnet_mm.engine.mask_check import check_masks, watch_masks
 from litehrnet_mm.engine.messages import warn
+from litehrnet_mm.engine.preemption import PreemptibleRunner, ends_at_sigterm
 from litehrnet_mm.engine.preflight import check_data
 from litehrnet_mm.engine.whole_files import newest_checkpoint
 
@@ -49,7 +51,7 @@ def build_runner(cfg: Config) -> Runner:
         if _replace_type(cfg.model, 'SyncBN', 'BN') and is_main_process():
             print_log('SyncBN needs GPUs: BN is used in its place', 'current')
     make_folder(Path(cfg.work_dir), 'work folder')
-    return Runner.from_cfg(cfg)
+    return PreemptibleRunner.from_cfg(cfg)
 
 
 def _replace_type(node: Any, old: str, new: str) -> bool:
@@ -70,8 +72,13 @@ def train(cfg: Config) -> None:
 
     Raises:
         UserError: If data or checkpoints that the config names are missing or
-            unusable.
+            unusable, training diverges, or what it ends with cannot be saved.
     """
+    with ends_at_sigterm(), disk_errors(cfg):
+        _train(cfg)
+
+
+def _train(cfg: Config) -> None:
     validates = cfg.get('val_cfg') is not None
     splits = ('train', 'val') if validates else ('train',)
     _check_launcher(cfg)
@@ -215,6 +222,11 @@ def _read_start(cfg: Config) -> tuple[str | None, dict[str, Any] | None]:
         newest, damaged = newest_checkpoint(Path(cfg.work_dir))
         for path in damaged:
             warn(f'{path} is damaged and passed over')
+        if damaged and newest is None:
+            raise UserError(
+                f'no checkpoint in {cfg.work_dir} is whole, so there is nothing to '
+                'resume from: train without --resume, or into another --work-dir'
+            )
         # MMEngine would look for it, too, and takes what is damaged.
         source = cfg.load_from = str(newest) if newest else None
         cfg.resume = newest is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterator
@@ -10,13 +11,15 @@ from pathlib import Path
 from mmengine.fileio import LocalBackend, register_backend
 
 from litehrnet_mm.checkpoints.archives import check_archive
+from litehrnet_mm.checkpoints.files import read_checkpoint
 from litehrnet_mm.checkpoints.pickles import HarmfulError
+from litehrnet_mm.cli import UserError
 
 PART = '.part'
 """What a file's name ends in while it is written."""
 LAST = 'last_checkpoint'
 """The file of a work folder in which MMEngine names its newest checkpoint."""
-NUMBERED = re.compile(r'(?:epoch|iter)_(\d+)\.pth')
+NUMBERED = re.compile(r'(epoch|iter)_(\d+)\.pth')
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -27,22 +30,50 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         OSError: If it cannot be written, as on a full disk; nothing of it is left.
     """
-    part = path.with_name(path.name + PART)
+    write_part(path, content)
+    name_part(path)
+
+
+def write_part(path: Path, content: bytes) -> None:
+    """The first half of :func:`write_whole`: all but the name."""
+    part = _part(path)
     try:
         with part.open('wb') as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
+    except OSError as error:
+        drop_part(path)
+        raise _named(error, path) from error
+
+
+def name_part(path: Path) -> None:
+    """The second half of :func:`write_whole`: the name."""
+    try:
+        os.replace(_part(path), path)
+    except OSError as error:
+        drop_part(path)
+        raise _named(error, path) from error
     if os.name == 'posix':  # the new name is on the disk, too
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def drop_part(path: Path) -> None:
+    """Remove what :func:`write_part` wrote, if it did."""
+    _part(path).unlink(missing_ok=True)
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(path.name + PART)
+
+
+def _named(error: OSError, path: Path) -> OSError:
+    """The error with the file's name, which one of writing does not have."""
+    return OSError(error.errno, error.strerror or str(error), str(path))
 
 
 class WholeFiles(LocalBackend):
@@ -75,8 +106,8 @@ def newest_checkpoint(folder: Path) -> tuple[Path | None, list[Path]]:
         folder: Of a run.
 
     Returns:
-        The one that MMEngine names there, or else that of the highest number; the
-        first that is whole, ``None`` if none is. And those that were passed over.
+        The one that is named there as the last, or else that of the most iterations;
+        the first that is whole, ``None`` if none is. And those that were passed over.
     """
     damaged = []
     for path in _candidates(folder):
@@ -87,19 +118,40 @@ def newest_checkpoint(folder: Path) -> tuple[Path | None, list[Path]]:
 
 
 def _candidates(folder: Path) -> Iterator[Path]:
-    named = None
+    # A run that was killed between the two names knew which was to be the last.
+    named = filter(None, (_named_in(_part(folder / LAST)), _named_in(folder / LAST)))
+    first = list(dict.fromkeys(named))
+    yield from first
+    by_kind: dict[str, dict[Path, int]] = {'epoch': {}, 'iter': {}}
+    for path in folder.glob('*.pth'):
+        found = NUMBERED.fullmatch(path.name)
+        if found and path not in first:
+            by_kind[found[1]][path] = int(found[2])
+    yield from _merged(*(sorted(x, key=x.get) for x in by_kind.values()))
+
+
+def _named_in(file: Path) -> Path | None:
+    """The checkpoint whose path a file holds, if it is there."""
     try:
-        found = Path((folder / LAST).read_text(encoding='utf-8').strip())
+        found = Path(file.read_text(encoding='utf-8').strip())
         # The work folder may have been moved, or be another one's relative path.
-        places = (found, folder / found.name)
-        named = next((path for path in places if path.is_file()), None)
+        places = (found, file.parent / found.name)
+        return next((path for path in places if path.is_file()), None)
     except (OSError, UnicodeDecodeError):  # also of a name that is too long
-        pass
-    if named is not None:
-        yield named
-    numbers = {
-        path: int(found[1])
-        for path in folder.glob('*.pth')
-        if (found := NUMBERED.fullmatch(path.name)) and path != named
-    }
-    yield from sorted(numbers, key=numbers.get, reverse=True)
+        return None
+
+
+def _merged(epochs: list[Path], iterations: list[Path]) -> Iterator[Path]:
+    """Both kinds, each in the order of its numbers, from the latest on."""
+    while epochs and iterations:
+        later = _iterations(epochs[-1]) > _iterations(iterations[-1])
+        yield (epochs if later else iterations).pop()
+    yield from reversed(epochs + iterations)
+
+
+def _iterations(path: Path) -> float:
+    """How many a checkpoint has behind it; inf if it is damaged, as it is then told."""
+    try:
+        return int(read_checkpoint(path)['meta']['iter'])
+    except (UserError, KeyError, TypeError, ValueError):
+        return math.inf

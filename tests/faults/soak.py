@@ -20,13 +20,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from kill_and_resume import command, start
+from runs import command, start, write_people
 
 from litehrnet_mm.cli import positive, progress_bar, tool_parser
-from litehrnet_mm.datasets import make_people
 
-IMAGES, BATCH, PARTS = 20, 2, 6
-EPOCH = IMAGES // BATCH
+IMAGES, PARTS = 20, 6
+EPOCH = IMAGES // 2
 STEP = re.compile(r'Epoch\(train\) +\[(\d+)\]\[ *(\d+)/')
 SIZE = re.compile(r'^Pss_(?:Anon|Shmem): +(\d+) kB', re.M)
 
@@ -91,19 +90,12 @@ def soak(folder: Path, steps: int) -> list[float]:
         AssertionError: If training does not end well.
     """
     epochs = steps // EPOCH
-    for name, images in (('train', IMAGES), ('val', 4)):
-        make_people(folder / 'data' / name, images, seed=0, persons=(1, 1))
-    words = command(folder / 'data', folder / 'work', epochs)
-    words.remove('--no-validate')
+    write_people(folder / 'people', IMAGES)
+    words = command(folder / 'people', folder / 'work', epochs, evaluate=True)
     words += [
         *('train_dataloader.num_workers=1', 'train_dataloader.persistent_workers=True'),
-        f'train_dataloader.batch_size={BATCH}',
+        *('val_dataloader.num_workers=1', 'val_dataloader.persistent_workers=True'),
         f'train_cfg.val_interval={max(epochs // 30, 1)}',
-        f'val_dataloader.dataset.data_root={folder}/data/',
-        f'val_evaluator.ann_file={folder}/data/val/annotations/person_keypoints.json',
-        'test_dataloader=None',
-        'test_evaluator=None',
-        'test_cfg=None',
     ]
     log = folder / 'log.txt'
     run = start(words, log)

@@ -1,41 +1,21 @@
 """What may happen to a run, and what is left of it then."""
 
 import re
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
-from kill_and_resume import CONFIG, STEP, command, start, wait_for
-from mmengine.config import Config
-from running import configure, forget_runs
+from runs import ROOT, weights
 
 from litehrnet_mm.checkpoints.files import read_checkpoint
-from litehrnet_mm.datasets import make_people
+from litehrnet_mm.cli import UserError
 from litehrnet_mm.engine import whole_files
 from litehrnet_mm.engine.launch import train
 from litehrnet_mm.engine.whole_files import PART, is_whole, newest_checkpoint
 
 SCRIPT = Path(__file__).with_name('kill_and_resume.py')
-
-
-@pytest.fixture(scope='module')
-def people(tmp_path_factory) -> Path:
-    """Four images with a person each."""
-    root = tmp_path_factory.mktemp('people')
-    make_people(root / 'train', 4, seed=0, persons=(1, 1))
-    return root
-
-
-def prepare(people, work, epochs: int) -> Config:
-    """The config of a run in this process, two iterations an epoch."""
-    words = command(people, work, epochs)
-    options = words[words.index('--cfg-options') + 1 :]
-    cfg = configure(Path(CONFIG), work, *options, 'randomness.deterministic=False')
-    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
-    return cfg
 
 
 def test_killed_runs_reach_the_same_weights():
@@ -49,71 +29,12 @@ def test_killed_runs_reach_the_same_weights():
     assert 'bit for bit those of a run that was left alone' in done.stdout
 
 
-def test_sigterm_saves_and_the_epoch_goes_on(people, tmp_path):
-    log, work = tmp_path / 'log.txt', tmp_path / 'work'
-    words = command(people, work, 400)
-    run = start(words, log)
-    assert wait_for(run, log, lambda: len(STEP.findall(log.read_text())) > 4)
-    run.send_signal(signal.SIGTERM)
-    assert run.wait(timeout=30) == 0, log.read_text()
-    (name,) = re.findall(r'SIGTERM: saved (iter_\d+\.pth)', log.read_text())
-    newest, _ = newest_checkpoint(work)
-    assert newest == work / name
-    meta = read_checkpoint(str(newest))['meta']
-    assert meta['iter'] == int(name[5:-4]) < 800
-    assert meta['epoch'] == (meta['iter'] - 1) // 2 or meta['iter'] % 2
-    epochs = meta['epoch'] + 2
-    run = start(command(people, work, epochs, '--resume'), log)
-    assert run.wait(timeout=120) == 0, log.read_text()
-    # The rest of the epoch, and no image of it twice.
-    assert (
-        read_checkpoint(str(work / f'epoch_{epochs}.pth'))['meta']['iter'] == 2 * epochs
-    )
-
-
-@pytest.fixture
-def full_disk(monkeypatch):
-    """From the third checkpoint on there is no space left."""
-    written = []
-    replace = whole_files.os.replace
-
-    def refuse(source, target):
-        written.append(Path(target).name)
-        if len([name for name in written if name.endswith('.pth')]) > 2:
-            raise OSError(28, 'No space left on device')
-        replace(source, target)
-
-    monkeypatch.setattr(whole_files.os, 'replace', refuse)
-
-
-def test_a_full_disk_leaves_the_older_checkpoints(
-    repository, people, tmp_path, full_disk, monkeypatch
-):
-    monkeypatch.chdir(repository)
-    cfg = prepare(people, tmp_path, 4)
-    cfg.default_hooks.checkpoint.max_keep_ckpts = 1
-    train(cfg)
-    forget_runs()
-    assert [path.name for path in tmp_path.glob('*.pth*')] == ['epoch_2.pth']
-    assert newest_checkpoint(tmp_path)[0] == tmp_path / 'epoch_2.pth'
-    (log,) = tmp_path.glob('*/*.log')
-    said = re.findall(
-        r'epoch_\d\.pth could not be saved: No space left', log.read_text()
-    )
-    assert len(said) == 2
-    assert f'the newest whole checkpoint is {tmp_path}/epoch_2.pth' in log.read_text()
-
-
-def test_a_loss_that_is_no_number_ends_the_run(
-    repository, people, tmp_path, monkeypatch
-):
-    monkeypatch.chdir(repository)
-    cfg = prepare(people, tmp_path, 3)
+def test_a_loss_that_is_no_number_ends_the_run(prepare, tmp_path):
+    cfg = prepare(tmp_path, 3)
     cfg.optim_wrapper.optimizer.lr = 1e30
     cfg.param_scheduler = []
-    with pytest.raises(Exception, match='the loss is') as ended:
+    with pytest.raises(UserError, match='the loss is') as ended:
         train(cfg)
-    forget_runs()
     said = str(ended.value)
     assert re.search(
         r'the loss is (nan|inf) in iteration \d, with the images \d+, \d', said
@@ -122,6 +43,27 @@ def test_a_loss_that_is_no_number_ends_the_run(
     assert f'last good checkpoint is {last or "none so far"}' in said
     for path in tmp_path.glob('*.pth'):
         assert is_whole(path)
+
+
+@pytest.mark.parametrize('by_epoch', [True, False])
+def test_weights_that_are_no_numbers_are_not_saved(prepare, watch, tmp_path, by_epoch):
+    """The last step before a checkpoint spoils them, after a loss that was sound."""
+    cfg = prepare(tmp_path, 4, by_epoch=by_epoch)
+
+    def spoil(runner, **given):
+        if runner.iter == 3:
+            list(runner.model.parameters())[-1].data[0] = float('nan')
+
+    watch(cfg, 'after_train_iter', spoil)
+    with pytest.raises(
+        UserError, match=r'after iteration 4, 1 of \d+ weights'
+    ) as ended:
+        train(cfg)
+    last = tmp_path / ('epoch_1.pth' if by_epoch else 'iter_2.pth')
+    assert f'the last good checkpoint is {last}.' in str(ended.value)
+    assert [*tmp_path.glob('*.pth*')] == [last]
+    assert newest_checkpoint(tmp_path) == (last, [])
+    assert all(value.isfinite().all() for value in weights(last).values())
 
 
 def test_a_damaged_checkpoint_is_passed_over(tmp_path):
@@ -159,3 +101,41 @@ def test_an_archive_that_says_it_is_packed_is_not_whole(tmp_path):
     content[content.index(b'PK\1\2') + 10] = 8  # deflated, says the directory
     path.write_bytes(content)
     assert not is_whole(path)
+
+
+def test_the_newest_has_the_most_iterations(tmp_path):
+    done = {'epoch_1': 100, 'epoch_2': 200, 'iter_150': 150, 'iter_90': 90}
+    for name, number in done.items():
+        content = dict(state_dict=dict(w=torch.rand(3)), meta=dict(iter=number))
+        torch.save(content, tmp_path / f'{name}.pth')
+    for name in ('epoch_2', 'iter_150', 'epoch_1', 'iter_90'):
+        assert newest_checkpoint(tmp_path) == (tmp_path / f'{name}.pth', [])
+        (tmp_path / f'{name}.pth').unlink()
+
+
+def test_killed_between_the_two_names(prepare, resume, monkeypatch, tmp_path):
+    """A checkpoint has its name, and is not yet named as the last."""
+    cfg, replace = prepare(tmp_path, 3), whole_files.os.replace
+
+    def killed(source, target):
+        replace(source, target)
+        if Path(target).name == 'epoch_2.pth':
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(whole_files.os, 'replace', killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(cfg)
+    monkeypatch.undo()
+    assert (tmp_path / 'last_checkpoint').read_text().endswith('epoch_1.pth')
+    assert newest_checkpoint(tmp_path) == (tmp_path / 'epoch_2.pth', [])
+    monkeypatch.chdir(ROOT)
+    resume(prepare(tmp_path, 3))
+    assert read_checkpoint(str(tmp_path / 'epoch_3.pth'))['meta']['iter'] == 6
+    assert not [*tmp_path.glob(f'*{PART}')]
+
+
+def test_nothing_whole_is_left_to_resume_from(prepare, resume, tmp_path):
+    (tmp_path / 'epoch_1.pth').write_bytes(b'PK')
+    with pytest.raises(UserError, match=r'no checkpoint in .* is whole'):
+        resume(prepare(tmp_path, 1))
+    assert [path.name for path in tmp_path.iterdir()] == ['epoch_1.pth']

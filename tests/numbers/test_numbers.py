@@ -9,10 +9,9 @@ import pytest
 import random_shapes
 import soak
 import torch
-from kill_and_resume import CONFIG, command
 from running import configure, forget_runs
+from runs import CONFIG, options, write_people
 
-from litehrnet_mm.datasets import make_people
 from litehrnet_mm.engine.launch import train
 from litehrnet_mm.evaluation.coco_keypoints import average_precision, read_persons
 from litehrnet_mm.models.arch import ARCHS
@@ -32,14 +31,13 @@ def test_the_same_command_gives_the_same_curve(
     repository, tmp_path, monkeypatch, workers
 ):
     monkeypatch.chdir(repository)
-    make_people(tmp_path / 'data/train', 6, seed=0, persons=(1, 1))
+    write_people(tmp_path / 'people', 6)
     curves = []
     for name, seed in (('one', 7), ('two', 7), ('other', 8)):
-        words = command(tmp_path / 'data', tmp_path / name, 2)
-        options = words[words.index('--cfg-options') + 1 :]
-        options += [f'randomness.seed={seed}', 'randomness.deterministic=False']
-        options += [f'train_dataloader.num_workers={workers}']
-        cfg = configure(Path(CONFIG), tmp_path / name, *options)
+        settings = options(tmp_path / 'people', 2)
+        settings += [f'randomness.seed={seed}']
+        settings += [f'train_dataloader.num_workers={workers}']
+        cfg = configure(Path(CONFIG), tmp_path / name, *settings)
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
         train(cfg)
         forget_runs()

@@ -1,0 +1,132 @@
+"""SIGTERM: what is saved, and how a run goes on after it."""
+
+import os
+import re
+import signal
+
+import pytest
+from runs import BATCHES, STEP, assert_same, command, start, wait_for, weights
+
+from litehrnet_mm.checkpoints.files import read_checkpoint
+from litehrnet_mm.engine import launch
+from litehrnet_mm.engine.launch import train
+from litehrnet_mm.engine.whole_files import newest_checkpoint
+
+
+@pytest.mark.parametrize('workers', [0, 2])
+def test_sigterm_to_all_processes_saves(people, tmp_path, workers):
+    """Slurm sends it to each, also to those that load data."""
+    log, work = tmp_path / 'log.txt', tmp_path / 'work'
+    words = [*command(people, work, 400), f'train_dataloader.num_workers={workers}']
+    run = start(words, log, start_new_session=True)
+    assert wait_for(run, log, lambda: len(STEP.findall(log.read_text())) > 4)
+    os.killpg(run.pid, signal.SIGTERM)
+    assert run.wait(timeout=30) == 0, log.read_text()
+    assert 'Traceback' not in log.read_text()
+    (name,) = re.findall(r'saved (iter_\d+\.pth); --resume', log.read_text())
+    assert newest_checkpoint(work) == (work / name, [])
+    meta = read_checkpoint(str(work / name))['meta']
+    assert 4 < meta['iter'] == int(name[5:-4]) < 400 * BATCHES
+
+
+def at(iteration: int):
+    """Send SIGTERM to this process in an iteration, counted from 1."""
+
+    def send(runner, **given):
+        if runner.iter + 1 == iteration:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    return send
+
+
+def train_interrupted(cfg) -> None:
+    """Train until it ends with status 0."""
+    with pytest.raises(SystemExit) as ended:
+        train(cfg)
+    assert ended.value.code == 0
+
+
+@pytest.mark.parametrize('by_epoch', [True, False])
+@pytest.mark.parametrize('iteration', [3, 4])
+def test_the_run_goes_on_as_if_nothing_had_been(
+    prepare, watch, resume, tmp_path, by_epoch, iteration
+):
+    """In the midst of an epoch and at its end: the same images, the same weights."""
+    length = 3 if by_epoch else 6
+    alone, seen = [], []
+
+    def note(images):
+        def add(runner, data_batch, **given):
+            ids = [sample.img_id for sample in data_batch['data_samples']]
+            images.append((runner.iter, ids))
+
+        return add
+
+    cfg = prepare(tmp_path / 'alone', length, by_epoch=by_epoch)
+    watch(cfg, 'before_train_iter', note(alone))
+    resume(cfg)
+    cfg = prepare(tmp_path / 'work', length, by_epoch=by_epoch)
+    watch(cfg, 'before_train_iter', note(seen))
+    watch(cfg, 'after_train_iter', at(iteration))
+    train_interrupted(cfg)
+    assert newest_checkpoint(tmp_path / 'work')[0].name == f'iter_{iteration}.pth'
+    cfg = prepare(tmp_path / 'work', length, by_epoch=by_epoch)
+    watch(cfg, 'before_train_iter', note(seen))
+    resume(cfg)
+    assert len(alone) == 6
+    assert seen == alone
+    last = f'epoch_{length}.pth' if by_epoch else f'iter_{length}.pth'
+    assert_same(tmp_path / 'alone' / last, tmp_path / 'work' / last)
+
+
+@pytest.mark.parametrize('averaged', [False, True])
+def test_sigterm_while_evaluating(prepare, watch, resume, tmp_path, averaged):
+    cfg = prepare(tmp_path, 2, evaluate=True)
+    cfg.default_hooks.checkpoint.interval = -1
+    cfg.default_hooks.checkpoint.save_last = False
+    if averaged:
+        cfg.custom_hooks = [dict(type='EMAHook', momentum=0.5)]
+    kept = {}
+
+    def keep(runner, **given):
+        state = runner.model.state_dict()
+        kept.update({key: value.clone() for key, value in state.items()})
+
+    def send(runner, batch_idx, **given):
+        if batch_idx == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    watch(cfg, 'after_train_epoch', keep)
+    watch(cfg, 'before_val_iter', send)
+    train_interrupted(cfg)
+    assert newest_checkpoint(tmp_path) == (tmp_path / 'iter_2.pth', [])
+    content = read_checkpoint(str(tmp_path / 'iter_2.pth'))
+    assert (content['meta']['epoch'], content['meta']['iter']) == (1, 2)
+    # What is trained is under another name where averages are what is used.
+    saved = weights(tmp_path / 'iter_2.pth')
+    if averaged:
+        found = content['ema_state_dict'].items()
+        saved = {k[7:]: value for k, value in found if k.startswith('module.')}
+    assert saved.keys() == kept.keys()
+    assert all(value.equal(kept[key]) for key, value in saved.items())
+
+
+def test_sigterm_before_training(prepare, monkeypatch, tmp_path, capsys):
+    def build(cfg):
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError('it went on')
+
+    monkeypatch.setattr(launch, 'build_runner', build)
+    former = signal.getsignal(signal.SIGTERM)
+    train_interrupted(prepare(tmp_path, 1))
+    assert signal.getsignal(signal.SIGTERM) is former
+    assert 'SIGTERM: ended; nothing was new' in capsys.readouterr().out
+
+
+def test_sigterm_without_a_hook_that_saves(prepare, watch, tmp_path, capsys):
+    cfg = prepare(tmp_path, 1)
+    cfg.default_hooks.checkpoint = None
+    watch(cfg, 'after_train_iter', at(1))
+    train_interrupted(cfg)
+    assert 'no checkpoint hook, so nothing is saved' in capsys.readouterr().out
+    assert not [*tmp_path.glob('*.pth')]
