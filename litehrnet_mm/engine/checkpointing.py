@@ -207,8 +207,8 @@ def _check_finite(runner: Runner, done: int) -> None:
     if wrong:
         raise diverged(
             runner,
-            f'after iteration {done}, {len(wrong)} of {len(state)} weights and statistics '
-            f'hold inf or NaN, the first is {wrong[0]}, and are not saved',
+            f'after iteration {done}, {len(wrong)} of {len(state)} weights and '
+            f'statistics hold inf or NaN, the first is {wrong[0]}: nothing is saved',
         )
 
 

@@ -79,7 +79,7 @@ def swallow() -> None:
 
 FAULTS = {
     'crash': [os.abort, leave],
-    'hang': [read_zero],
+    'hang': [read_zero, lambda: time.sleep(600)],
     'memory': [lambda: bytearray(3 * 2**30)],
     'code': [
         lambda: os.system('true'),
@@ -95,6 +95,7 @@ CASES = [(state, work) for state, works in FAULTS.items() for work in works]
 @pytest.mark.parametrize(('state', 'work'), CASES)
 def test_the_harness_sees_a_fault(state, work, monkeypatch):
     monkeypatch.setattr(isolation, 'CPU_SECONDS', 0.5)
+    monkeypatch.setattr(isolation, 'CLOCK_SECONDS', 3.0)
     inputs = [Input('none', {'x.txt': content}) for content in (b'1', b'2', b'3')]
 
     def read(folder: Path) -> None:
