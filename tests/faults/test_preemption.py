@@ -47,13 +47,18 @@ def train_interrupted(cfg) -> None:
 
 
 @pytest.mark.parametrize('by_epoch', [True, False])
-@pytest.mark.parametrize('iteration', [3, 4])
+@pytest.mark.parametrize('iteration', [5, 8])
 def test_the_run_goes_on_as_if_nothing_had_been(
     prepare, watch, resume, tmp_path, by_epoch, iteration
 ):
     """In the midst of an epoch and at its end: the same images, the same weights."""
-    length = 3 if by_epoch else 6
+    length = 3 if by_epoch else 12
     alone, seen = [], []
+
+    def prepared(name):
+        cfg = prepare(tmp_path / name, length, by_epoch=by_epoch)
+        cfg.train_dataloader.batch_size = 1
+        return cfg
 
     def note(images):
         def add(runner, data_batch, **given):
@@ -62,18 +67,18 @@ def test_the_run_goes_on_as_if_nothing_had_been(
 
         return add
 
-    cfg = prepare(tmp_path / 'alone', length, by_epoch=by_epoch)
+    cfg = prepared('alone')
     watch(cfg, 'before_train_iter', note(alone))
     resume(cfg)
-    cfg = prepare(tmp_path / 'work', length, by_epoch=by_epoch)
+    cfg = prepared('work')
     watch(cfg, 'before_train_iter', note(seen))
     watch(cfg, 'after_train_iter', at(iteration))
     train_interrupted(cfg)
     assert newest_checkpoint(tmp_path / 'work')[0].name == f'iter_{iteration}.pth'
-    cfg = prepare(tmp_path / 'work', length, by_epoch=by_epoch)
+    cfg = prepared('work')
     watch(cfg, 'before_train_iter', note(seen))
     resume(cfg)
-    assert len(alone) == 6
+    assert len(alone) == 12
     assert seen == alone
     last = f'epoch_{length}.pth' if by_epoch else f'iter_{length}.pth'
     assert_same(tmp_path / 'alone' / last, tmp_path / 'work' / last)
