@@ -250,3 +250,37 @@ def test_fetched_weights_that_would_run_code(repository):
     cfg = load_config(str(repository / CONFIG), {})
     with pytest.raises(UserError, match=r'fetched are refused.*code'), data_errors(cfg):
         raise UnpicklingError('Weights only load failed.')
+
+
+SETTINGS = {
+    'train_dataloader.batch_size=-1': 'train_dataloader.batch_size is -1: give',
+    'optim_wrapper.optimizer.lr=nan': 'optim_wrapper.optimizer.lr is nan: give',
+    'optim_wrapper=None': 'has no optim_wrapper beside',
+}
+
+
+@pytest.mark.parametrize('more', [(), ('--amp',)])
+@pytest.mark.parametrize('option', SETTINGS)
+def test_settings_that_no_training_can_have(call_tool, tmp_path, option, more):
+    done = call_tool(
+        'train.py', LITE_CONFIG, '--work-dir', tmp_path / 'work', *more,
+        '--cfg-options', option,
+    )  # fmt: skip
+    assert_one_line(done, SETTINGS[option])
+    assert not (tmp_path / 'work').exists()
+
+
+@pytest.mark.parametrize(
+    ('option', 'words'),
+    [
+        ('test_dataloader.num_workers=-1', 'test_dataloader.num_workers is -1: give'),
+        ('randomness.seed=-1', 'randomness.seed is -1: give'),
+        ('optim_wrapper=None', 'has no optim_wrapper beside'),
+    ],
+)
+def test_settings_that_no_evaluation_can_have(call_tool, tmp_path, option, words):
+    done = call_tool(
+        'test.py', LITE_CONFIG, tmp_path / 'absent.pth', '--work-dir',
+        tmp_path / 'work', '--cfg-options', option,
+    )  # fmt: skip
+    assert_one_line(done, words)
