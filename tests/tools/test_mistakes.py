@@ -147,12 +147,48 @@ def test_an_unknown_config_is_named_with_its_neighbour(call_tool, tinypose):
             "_base_ = 'mmpose::body_2d_keypoint/nowhere.py'\n",
             ['cannot be read', 'nowhere.py'],
         ),
+        ('x = 1\ny = 1 / 0\n', ['line 2: ZeroDivisionError: division by zero']),
+        ('def f():\n    return {}["k"]\n\n\nx = f()\n', ["line 2: KeyError: 'k'"]),
+        ('x = nope\n', ["line 1: NameError: name 'nope' is not defined"]),
+        ('assert False\n', ['read: line 1: AssertionError']),
+        ('import sys\n\nsys.exit()\n', ['line 3: SystemExit']),
+        ('x = 1\nmodel = dict(\n', ["read: line 2: '(' was never closed"]),
+        ('import nothing_such\n\nx = nothing_such.y\n', ['nothing_such', 'line 1']),
+        (
+            'from torch import Nothing\n\nmodel = dict(a=[dict(type=Nothing)])\n',
+            ['Nothing from torch', 'line 1'],
+        ),
     ],
 )
 def test_a_config_that_cannot_be_read(call_tool, tinypose, tmp_path, text, words):
     config = tmp_path / 'config.py'
     config.write_text(text)
     assert_one_line(call_tool('test.py', config, tinypose), config, *words)
+
+
+@pytest.mark.parametrize(
+    ('text', 'words'),
+    [
+        ('x = 1\ny = 1 / 0\n', 'line 2: ZeroDivisionError: division by zero'),
+        ('x = (\n', "line 1: '(' was never closed"),
+    ],
+)
+@pytest.mark.parametrize(
+    'derived',
+    [
+        "_base_ = 'base.py'\n",
+        'from mmengine.config import read_base\n\nwith read_base():\n'
+        '    from .base import *\n',
+    ],
+)
+def test_a_base_that_cannot_be_read_is_named(tmp_path, text, words, derived):
+    (tmp_path / 'base.py').write_text(text)
+    config = tmp_path / 'config.py'
+    config.write_text(derived)
+    with pytest.raises(UserError) as refused:
+        load_config(str(config), {})
+    said = f'config {config} cannot be read: {tmp_path}/base.py, {words}'
+    assert str(refused.value) == said
 
 
 @pytest.mark.parametrize(
