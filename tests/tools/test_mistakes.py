@@ -94,6 +94,13 @@ def make_checkpoint(kind: str, good: Path, folder: Path) -> Path:
         path.write_bytes(good.read_bytes()[:100_000])
     elif kind == 'text':
         path.write_text('not a checkpoint')
+    elif kind == 'page':
+        path.write_text('<!DOCTYPE html><html></html>')
+    elif kind == 'empty':
+        path.touch()
+    elif kind == 'diverged':
+        state_dict['head.final_layer.weight'][0] = float('nan')
+        torch.save(content, path)
     elif kind == 'foreign':
         torch.save(torch.nn.Linear(2, 2).state_dict(), path)
     elif kind == 'shape':
@@ -107,7 +114,10 @@ def make_checkpoint(kind: str, good: Path, folder: Path) -> Path:
 UNUSABLE = {
     'absent': ['checkpoint not found'],
     'truncated': ['damaged'],
-    'text': ['damaged'],
+    'text': ['is a text file', "begins with 'not a checkpoint'"],
+    'page': ['is a page of HTML'],
+    'empty': ['is empty'],
+    'diverged': ['1 of ', 'hold NaN or inf', 'head.final_layer.weight', 'diverged'],
     'foreign': ['does not fit', 'missing'],
     'malicious': ['refused', 'posix.system'],
     'shape': ['does not fit', '(16, 40, 1, 1)', '(17, 40, 1, 1)'],
@@ -266,6 +276,31 @@ def test_a_checkpoint_cut_anywhere_is_refused(tmp_path, zipped):
 
 def test_a_folder_is_no_checkpoint(call_tool, tmp_path):
     assert_one_line(call_tool('test.py', CONFIG, tmp_path), tmp_path, 'is a folder')
+
+
+@pytest.mark.parametrize('kind', ['text', 'device', 'diverged'])
+@pytest.mark.parametrize('tool', ['predict.py', 'convert_checkpoint.py'])
+def test_the_same_is_said_where_nothing_is_trained(
+    call_tool, tinypose, coco, tmp_path, tool, kind
+):
+    path, words = Path('/dev/zero'), ['is a device or pipe']
+    if kind != 'device':
+        path, words = make_checkpoint(kind, tinypose, tmp_path), UNUSABLE[kind]
+    out = tmp_path / 'out.pth'
+    args = ('auto', path, out)
+    if tool == 'predict.py':
+        args = (CONFIG, path, coco / 'images', '--out', out)
+    assert_one_line(call_tool(tool, *args), path, *words)
+    assert not out.exists()
+
+
+def test_what_diverged_is_not_resumed_from(call_tool, tinypose, tmp_path, coco):
+    path = make_checkpoint('diverged', tinypose, tmp_path)
+    done = call_tool(
+        'train.py', CONFIG, '--work-dir', tmp_path / 'work', '--resume', path,
+        '--no-validate', '--cfg-options', *on(coco, 'train'),
+    )  # fmt: skip
+    assert_one_line(done, path, *UNUSABLE['diverged'])
 
 
 def test_weights_of_another_net_are_told_apart(call_tool, tinypose, tmp_path, coco):
