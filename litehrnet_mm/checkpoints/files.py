@@ -148,7 +148,7 @@ def check_finite(path: str | Path, weights: Mapping[str, torch.Tensor]) -> None:
     Raises:
         UserError: If an entry holds NaN or infinity.
     """
-    spoilt = [key for key, value in weights.items() if not _is_finite(value)]
+    spoilt = not_finite(weights)
     if spoilt:
         raise UserError(
             f'checkpoint {path}: {len(spoilt)} of {len(weights)} entries hold NaN or '
@@ -157,13 +157,18 @@ def check_finite(path: str | Path, weights: Mapping[str, torch.Tensor]) -> None:
         )
 
 
+def not_finite(weights: Mapping[str, torch.Tensor]) -> list[str]:
+    """Names of the tensors, which are plain ones, that hold NaN or infinity."""
+    return [key for key, value in weights.items() if not _is_finite(value)]
+
+
 def _is_finite(value: torch.Tensor) -> bool:
     if not (value.is_floating_point() or value.is_complex()):
         return True
     storage = value.untyped_storage()
     if value.numel() * value.element_size() > storage.nbytes():
         # Repeated by its strides, and larger than its file at will.
-        value = torch.empty(0, dtype=value.dtype).set_(storage)
+        value = value.new_empty(0).set_(storage)
     try:
         value = value.float() if value.element_size() == 1 else value
         return bool(torch.isfinite(value).all())
