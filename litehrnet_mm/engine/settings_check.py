@@ -105,8 +105,10 @@ def check_parts(cfg: Config, split: str, needed: bool = True) -> None:
         needed: Whether it will run; if not, the config may do without all of it.
 
     Raises:
-        UserError: For the first part that is missing.
+        UserError: For the first part that is missing, or no part but a plain value.
     """
+    for key in PARTS[split]:
+        _refuse_plain(key, cfg.get(key), (str, int, float))
     lacking = [key for key in PARTS[split] if cfg.get(key) is None]
     if not lacking or (not needed and len(lacking) == len(PARTS[split])):
         return
@@ -138,15 +140,19 @@ def _values(cfg: Config, path: str) -> Iterator[Any]:
     node: Any = cfg
     way = path.split('.')
     for depth, key in enumerate(way):
-        if isinstance(node, (str, int, float, list, tuple)):
-            raise UserError(
-                f'{".".join(way[:depth])} is {_described(node)}: give a dict of '
-                'settings, in the config or by --cfg-options'
-            )
+        _refuse_plain('.'.join(way[:depth]), node, (str, int, float, list, tuple))
         if not isinstance(node, (Config, Mapping)) or key not in node:
             return
         node = node[key]
     yield node
+
+
+def _refuse_plain(path: str, node: Any, kinds: tuple[type, ...]) -> None:
+    if isinstance(node, kinds):
+        raise UserError(
+            f'{path} is {_described(node)}: give a dict of settings, in the config or '
+            'by --cfg-options'
+        )
 
 
 def _described(value: Any) -> str:

@@ -108,9 +108,12 @@ def test_what_does_not_run_may_be_missing(cfg):
         check_settings(cfg, ('test',))
 
 
-def test_a_number_in_the_place_of_settings(cfg):
-    cfg.optim_wrapper = 5
-    with pytest.raises(UserError, match='optim_wrapper is 5: give a dict of settings'):
+@pytest.mark.parametrize('path', ['optim_wrapper', 'randomness', 'train_cfg'])
+@pytest.mark.parametrize('value', [5, 'x', [1, 2]])
+def test_a_plain_value_in_the_place_of_settings(cfg, path, value):
+    cfg[path] = value
+    said = rf'^{path} is .*{re.escape(str(value))}: give a dict of settings'
+    with pytest.raises(UserError, match=said):
         check_settings(cfg, ('train',))
 
 

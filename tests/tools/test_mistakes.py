@@ -327,6 +327,8 @@ SETTINGS = {
     'train_dataloader.batch_size=-1': 'train_dataloader.batch_size is -1: give',
     'optim_wrapper.optimizer.lr=nan': 'optim_wrapper.optimizer.lr is nan: give',
     'optim_wrapper=None': 'has no optim_wrapper beside',
+    'optim_wrapper=5': 'optim_wrapper is 5: give a dict of settings',
+    'train_dataloader=5': 'train_dataloader is 5: give a dict of settings',
 }
 
 
@@ -347,11 +349,12 @@ def test_settings_that_no_training_can_have(call_tool, tmp_path, option, more):
         ('test_dataloader.num_workers=-1', 'test_dataloader.num_workers is -1: give'),
         ('randomness.seed=-1', 'randomness.seed is -1: give'),
         ('optim_wrapper=None', 'has no optim_wrapper beside'),
+        ('test_evaluator=None', 'has no test_evaluator beside'),
     ],
 )
 def test_settings_that_no_evaluation_can_have(call_tool, tmp_path, option, words):
     done = call_tool(
         'test.py', LITE_CONFIG, tmp_path / 'absent.pth', '--work-dir',
-        tmp_path / 'work', '--cfg-options', option,
+        tmp_path / 'work', '--dump', tmp_path / 'x.pkl', '--cfg-options', option,
     )  # fmt: skip
     assert_one_line(done, words)
