@@ -51,10 +51,10 @@ def _import_all(cfg: Config) -> None:
 
 
 def _visit(node: Any) -> None:
-    children = node.values() if isinstance(node, dict) else node
-    if isinstance(node, (dict, list, tuple)):
-        for child in children:
-            _visit(child)
+    if isinstance(node, dict):
+        node = list(node.values())  # each is imported when it is asked for
+    for child in node if isinstance(node, (list, tuple)) else ():
+        _visit(child)
 
 
 def _describe_failure(path: str, error: BaseException) -> str:
