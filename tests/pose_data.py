@@ -97,13 +97,8 @@ def _with_keypoints(coco: dict, convert) -> dict:
         visible = int((points[:, 2] > 0).sum())
         new = dict(keypoints=points.ravel().tolist(), num_keypoints=visible)
         annotations.append({**annotation, **new})
-    # What keypoints there are is then another matter, and the config's.
-    plain = ('keypoints', 'skeleton')
-    categories = [
-        {key: x for key, x in category.items() if key not in plain}
-        for category in coco['categories']
-    ]
-    return dict(coco, annotations=annotations, categories=categories)
+    # The categories go on naming COCO's seventeen: the config's count is what counts.
+    return dict(coco, annotations=annotations)
 
 
 def _with_hands(annotation: dict) -> dict:

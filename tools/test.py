@@ -14,6 +14,7 @@ from litehrnet_mm.engine.launch import test
 from litehrnet_mm.engine.mask_loading import without_loading
 from litehrnet_mm.engine.options import apply_common, is_segmentation, make_parser
 from litehrnet_mm.engine.preflight import named_paths
+from litehrnet_mm.engine.settings_check import check_parts
 
 
 def parse_args() -> argparse.Namespace:
@@ -60,6 +61,7 @@ def parse_args() -> argparse.Namespace:
 
 def apply_testing(cfg: Config, args: argparse.Namespace) -> None:
     """Write the options of testing into the config, in place."""
+    check_parts(cfg, 'test')
     cfg.load_from = args.checkpoint
     if args.dump:
         if Path(args.dump).suffix not in ('.pkl', '.pickle'):

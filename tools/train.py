@@ -10,6 +10,7 @@ from litehrnet_mm.cli import UserError, run_tool
 from litehrnet_mm.engine.config_file import load_config
 from litehrnet_mm.engine.launch import train
 from litehrnet_mm.engine.options import apply_common, make_parser
+from litehrnet_mm.engine.settings_check import check_parts
 
 
 def parse_args() -> argparse.Namespace:
@@ -45,6 +46,7 @@ def apply_training(cfg: Config, args: argparse.Namespace) -> None:
         cfg.resume = True
         cfg.load_from = None if args.resume == 'auto' else args.resume
     if args.amp:
+        check_parts(cfg, 'train')
         kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
         if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
             raise UserError(f'--amp does not go with optim_wrapper.type={kind}')

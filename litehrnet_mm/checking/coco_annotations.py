@@ -17,6 +17,10 @@ EVALUATED = ('area', 'iscrowd', 'num_keypoints')
 """What MMPose's CocoMetric needs beyond what training does."""
 
 
+SMALLEST_POLYGON = 6
+"""Values of a triangle."""
+
+
 @dataclass(frozen=True)
 class AnnotationCheck:
     """Looks through annotations of a file.
@@ -93,6 +97,45 @@ def _field_faults(annotation: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield 'annotation-entry', f'iscrowd is {shown(crowd)}, not 0 or 1'
     if not is_number(area) or area < 0:
         yield 'annotation-entry', f'area is {shown(area)}, not an area in pixels'
+    fault = segmentation_fault(annotation.get('segmentation', []))
+    if fault:
+        yield 'segmentation', fault
+
+
+def segmentation_fault(value: Any) -> str | None:
+    """What is wrong with a segmentation, if anything is.
+
+    COCO's evaluation of keypoints and top-down training do not look at it; bottom-up
+    training and pycocotools' masks fail at one that is wrong.
+
+    Args:
+        value: Polygons, each x and y in turn, none of them too; or run lengths, as
+            whole numbers or in COCO's letters, with height and width.
+    """
+    if isinstance(value, list):
+        faults = (_polygon_fault(index, x) for index, x in enumerate(value))
+        return next(filter(None, faults), None)
+    if not isinstance(value, dict):
+        return f'{shown(value)} where polygons or run lengths are expected'
+    size, counts = value.get('size'), value.get('counts')
+    if not isinstance(size, list) or len(size) != 2 or not all(map(is_id, size)):
+        return f'size is {shown(size)}, not height and width'
+    if isinstance(counts, str) or (
+        isinstance(counts, list) and all(map(is_id, counts))
+    ):
+        return None
+    return f'counts is {shown(counts)}, not a text or a list of whole numbers'
+
+
+def _polygon_fault(index: int, polygon: Any) -> str | None:
+    if not are_numbers(polygon):
+        return f'polygon {index} is {shown(polygon)}, not a list of numbers'
+    if len(polygon) < SMALLEST_POLYGON or len(polygon) % 2:
+        return (
+            f'polygon {index} has {len(polygon)} values, not an even number of at '
+            f'least {SMALLEST_POLYGON}'
+        )
+    return None
 
 
 def box_fault(box: Any, size: tuple[int, int] | None) -> str | None:

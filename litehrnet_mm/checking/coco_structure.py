@@ -12,6 +12,7 @@ from litehrnet_mm.checking.coco_annotations import (
 )
 from litehrnet_mm.checking.coco_entries import Images, read_categories, read_images
 from litehrnet_mm.checking.findings import KINDS, Findings
+from litehrnet_mm.checking.keypoints import Keypoints
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.values import is_id, shown
 
@@ -23,12 +24,16 @@ STRUCTURE = (
 """Kinds of findings that end a run far away, or silently take data from it."""
 
 
-def check_entries(path: Path, content: Mapping[str, Any]) -> list[str]:
+def check_entries(
+    path: Path, content: Mapping[str, Any], keypoints: Keypoints | None = None
+) -> list[str]:
     """Refuse an annotation file whose entries are not what the format says.
 
     Args:
         path: The file, for messages.
         content: What :func:`~litehrnet_mm.checking.coco_file.read_coco` returned.
+        keypoints: Those of the config, whatever the file's categories name; without
+            them the categories say how many there are.
 
     Returns:
         The annotations that have no box or no keypoints, and are left out by MMPose.
@@ -38,7 +43,7 @@ def check_entries(path: Path, content: Mapping[str, Any]) -> list[str]:
     """
     findings = Findings()
     annotations = content.get('annotations', [])
-    categories = read_categories(content['categories'], None, findings)
+    categories = read_categories(content['categories'], keypoints, findings)
     images = read_images(content['images'], Path(), findings)
     sizes = {x: getattr(images.entries.get(x), 'size', None) for x in images.ids}
     check = AnnotationCheck(sizes, with_guessed_keypoints(categories, annotations))

@@ -43,6 +43,7 @@ KINDS = {
         'annotations without box or keypoints, left out by MMPose',
     ),
     'box-beyond': (WARNING, 'boxes that reach beyond the image; MMPose cuts them'),
+    'segmentation': (WARNING, 'segmentations that are no polygons and no run lengths'),
     'keypoint-off-box': (WARNING, 'visible keypoints far outside the box'),
     'keypoint-corner': (WARNING, 'keypoints labelled at (0, 0), the corner'),
     'keypoint-unflagged': (WARNING, 'keypoints with coordinates, but visibility 0'),

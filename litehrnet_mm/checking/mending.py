@@ -14,6 +14,7 @@ from litehrnet_mm.checking.coco_annotations import (
     AnnotationCheck,
     box_fault,
     cut_box,
+    segmentation_fault,
 )
 from litehrnet_mm.checking.coco_entries import is_category
 from litehrnet_mm.checking.findings import KINDS
@@ -116,6 +117,9 @@ def mend_annotation(
         x1, y1, x2, y2 = cut_box(mended['bbox'], size)
         mended['bbox'] = [x1, y1, x2 - x1, y2 - y1]
         changes['boxes cut to their image'] += 1
+    if segmentation_fault(mended.get('segmentation', [])):
+        del mended['segmentation']
+        changes['segmentations left out'] += 1
     values, count = mended.get('keypoints'), len(check.names(annotation))
     if isinstance(values, list) and len(values) == 3 * count:
         mended['keypoints'], reset = _keypoints(values, size)

@@ -8,12 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable
 
-import torch
 from torch import Tensor
 
 from litehrnet_mm.checkpoints import paddle, pp_tinypose
 from litehrnet_mm.checkpoints.compare import Differences, fitting_entries
-from litehrnet_mm.checkpoints.files import CONVERTED_AS, file_kind, read_checkpoint
+from litehrnet_mm.checkpoints.files import (
+    CONVERTED_AS,
+    check_finite,
+    check_is_file,
+    file_kind,
+    read_checkpoint,
+)
 from litehrnet_mm.checkpoints.keys import current_keys, has_old_head
 from litehrnet_mm.checkpoints.targets import Target
 from litehrnet_mm.cli import UserError
@@ -94,19 +99,19 @@ def _read_ncnn(path: Path) -> Foreign:
         )
     partner = path.with_suffix(PARTNERS[path.suffix])
     for file in (path, partner):
-        if not file.is_file():
+        if not file.exists():
             raise UserError(
                 f'{file}: not found; ncnn weights are two files of one name side by '
                 f'side, {path.stem}.param and {path.stem}.bin'
             )
+        check_is_file(file)
     files = tuple(path.with_suffix(suffix) for suffix in PARTNERS)
     weights = pp_tinypose.convert_pp_tinypose(*files)
     return Foreign('pp-tinypose', weights, files, pp_tinypose.META)
 
 
 def _read_paddle(path: Path) -> Foreign:
-    if not path.is_file():
-        raise UserError(f'checkpoint not found: {path}')
+    check_is_file(path)
     return Foreign('paddle', paddle.read_paddle(path), (path,), paddle.META)
 
 
@@ -148,9 +153,7 @@ def converted(
         UserError: If an entry holds numbers that are not finite.
     """
     state_dict = fitting_entries(foreign.weights, target.entries, differences)
-    for key, value in state_dict.items():
-        if not torch.isfinite(value).all():
-            raise UserError(f'{foreign.files[0]}: {key} holds inf or nan')
+    check_finite(foreign.files[0], state_dict)
     meta: dict[str, Any] = dict(foreign.meta, model=target.name)
     if target.arch:
         meta['arch'] = target.arch

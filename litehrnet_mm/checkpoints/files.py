@@ -6,8 +6,10 @@ Source: ``torch.load(weights_only=True)`` with the types that
 
 from __future__ import annotations
 
+import codecs
 import pickle
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,17 +47,32 @@ def file_kind(path: str | Path) -> str:
         PaddlePaddle writes, and ``'pytorch'`` for everything else.
 
     Raises:
-        UserError: If there is no such file or it cannot be read.
+        UserError: If there is no such file, it is empty, or it cannot be read.
     """
     path = Path(path)
-    if path.is_dir():
-        raise UserError(f'checkpoint {path} is a folder: give a file')
-    if not path.is_file():
-        raise UserError(f'checkpoint not found: {path}')
+    check_is_file(path)
     start = _first_bytes(path)
     if _is_ncnn_graph(start) or _is_ncnn_weights(path, start):
         return 'ncnn'
     return 'paddle' if PADDLE.match(start) and b'numpy' in start else 'pytorch'
+
+
+def check_is_file(path: Path) -> None:
+    """Make sure that a file of weights is one, and has content.
+
+    Raises:
+        UserError: If it is not there, a folder, a device, or empty.
+    """
+    if path.is_dir():
+        raise UserError(f'checkpoint {path} is a folder: give a file')
+    if not path.exists():
+        raise UserError(f'checkpoint not found: {path}')
+    if not path.is_file():
+        raise UserError(f'checkpoint {path} is a device or pipe: give a regular file')
+    if not path.stat().st_size:
+        raise UserError(
+            f'checkpoint {path} is empty: it was never written or fetched; get it again'
+        )
 
 
 def _is_ncnn_graph(start: bytes) -> bool:
@@ -89,8 +106,9 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         The checkpoint; a bare state dict is put under ``'state_dict'``.
 
     Raises:
-        UserError: If the file is missing, damaged, not a checkpoint, or a pickle that
-            holds anything but tensors, plain containers and MMEngine's own types.
+        UserError: If the file is missing, damaged, not a checkpoint, a pickle that
+            holds anything but tensors, plain containers and MMEngine's own types, or
+            if weights are NaN or infinite.
     """
     kind = file_kind(path)
     if kind in CONVERTED_AS:
@@ -105,22 +123,57 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
             check_old_form(Path(path).read_bytes())
         content = torch.load(path, map_location='cpu', weights_only=True)
     except HarmfulError as error:
-        raise UserError(
-            f'checkpoint {path} is damaged or not a PyTorch file ({error})'
-        ) from error
+        raise _unreadable(path, str(error)) from error
     except pickle.UnpicklingError as error:
-        raise UserError(_describe_refusal(path, str(error))) from error
+        raise _refusal(path, str(error)) from error
     except Exception as error:  # a damaged file can lead its reader anywhere
         reason = shown(str(error).strip().split('\n')[0].split('. ')[0], 200)
-        raise UserError(
-            f'checkpoint {path} is damaged or not a PyTorch file '
-            f'({type(error).__name__}{": " + reason if reason else ""})'
-        ) from error
+        kind = type(error).__name__
+        raise _unreadable(path, f'{kind}: {reason}' if reason else kind) from error
     if isinstance(content, dict) and 'state_dict' not in content:
         content = {'state_dict': content}
     if not isinstance(content, dict) or not _is_state_dict(content['state_dict']):
         raise UserError(f'checkpoint {path} holds no state dict of named tensors')
+    check_finite(path, content['state_dict'])
     return content
+
+
+def check_finite(path: str | Path, weights: Mapping[str, torch.Tensor]) -> None:
+    """Make sure that there are no weights that are no numbers.
+
+    Args:
+        path: The file, for messages.
+        weights: Its entries: plain tensors on the CPU.
+
+    Raises:
+        UserError: If an entry holds NaN or infinity.
+    """
+    spoilt = not_finite(weights)
+    if spoilt:
+        raise UserError(
+            f'checkpoint {path}: {len(spoilt)} of {len(weights)} entries hold NaN or '
+            f'inf, the first is {shown(spoilt[0], 200)}: the training that wrote it '
+            'had diverged; take an earlier checkpoint'
+        )
+
+
+def not_finite(weights: Mapping[str, torch.Tensor]) -> list[str]:
+    """Names of the tensors, which are plain ones, that hold NaN or infinity."""
+    return [key for key, value in weights.items() if not _is_finite(value)]
+
+
+def _is_finite(value: torch.Tensor) -> bool:
+    if not (value.is_floating_point() or value.is_complex()):
+        return True
+    storage = value.untyped_storage()
+    if value.numel() * value.element_size() > storage.nbytes():
+        # Repeated by its strides, and larger than its file at will.
+        value = value.new_empty(0).set_(storage)
+    try:
+        value = value.float() if value.element_size() == 1 else value
+        return bool(torch.isfinite(value).all())
+    except NotImplementedError:  # floats of four bits, which have neither
+        return True
 
 
 def _is_state_dict(value: Any) -> bool:
@@ -138,23 +191,51 @@ def _is_plain_tensor(value: Any) -> bool:
         and value.layout == torch.strided
         and value.device.type == 'cpu'  # and not meta, without numbers
         and not value.is_quantized
+        and not value.is_nested
     )
 
 
-def _describe_refusal(path: Path, text: str) -> str:
+def _refusal(path: str | Path, text: str) -> UserError:
+    """For what PyTorch says of a pickle that it does not read."""
     found = FORBIDDEN.search(text)
     if found:
-        return (
+        return UserError(
             f'checkpoint {path} refused: it refers to {shown(found[1])}, which is no '
             'tensor or plain value and could run code; get it from a source you trust '
             'as weights alone'
         )
     reason = REASON.search(text)
     if reason and reason[1].startswith('Can only'):
-        return f'checkpoint {path} refused: {shown(reason[1], 200)}'
-    said = shown(reason[1].strip(), 200) if reason else ''
-    reason_text = f' ({said})' if said else ''
-    return f'checkpoint {path} is damaged or not a PyTorch file{reason_text}'
+        return UserError(f'checkpoint {path} refused: {shown(reason[1], 200)}')
+    return _unreadable(path, shown(reason[1].strip(), 200) if reason else '')
+
+
+def _unreadable(path: str | Path, reason: str) -> UserError:
+    """For a file that could not be read, by what it is or else by the reason."""
+    text = _text(_first_bytes(Path(path)))
+    if text is None:
+        more = f' ({reason})' if reason else ''
+        return UserError(f'checkpoint {path} is damaged or not a PyTorch file{more}')
+    if text.startswith('<'):
+        return UserError(
+            f'checkpoint {path} is a page of HTML or XML, not a PyTorch file: the '
+            'download gave an error or a login; get the file itself'
+        )
+    line = text.partition('\n')[0].strip()
+    return UserError(
+        f'checkpoint {path} is a text file, not a PyTorch file; it begins with '
+        f'{shown(repr(line))}'
+    )
+
+
+def _text(start: bytes) -> str | None:
+    """The beginning of a file as text, without blanks before it, if it is text."""
+    try:  # a letter of several bytes may be cut off at the end
+        text = codecs.getincrementaldecoder('utf-8-sig')().decode(start)
+    except UnicodeDecodeError:
+        return None
+    is_text = all(letter.isprintable() or letter.isspace() for letter in text)
+    return text.strip() if is_text else None
 
 
 def is_local(path: str) -> bool:

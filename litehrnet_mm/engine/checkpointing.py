@@ -13,6 +13,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
+from litehrnet_mm.checkpoints.files import not_finite
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.engine.building import bare_model
 from litehrnet_mm.engine.whole_files import (
@@ -203,7 +204,7 @@ def _check_finite(runner: Runner, done: int) -> None:
         UserError: If some are not.
     """
     state = bare_model(runner).state_dict()
-    wrong = [x for x in state if not state[x].isfinite().all()]
+    wrong = not_finite(state)
     if wrong:
         raise diverged(
             runner,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from typing import Any
 from mmengine.config import Config, ConfigDict
 
 from litehrnet_mm.cli import UserError, one_line
+
+READERS = ('_is_lazy_import', '_file2dict', '_parse_lazy_import')
+"""Functions of MMEngine that read one file each, and call each other for bases."""
 
 
 def load_config(path: str, options: dict[str, Any]) -> Config:
@@ -24,8 +28,10 @@ def load_config(path: str, options: dict[str, Any]) -> Config:
         raise UserError(f'config not found: {path}{_suggest_config(path)}')
     try:
         cfg = Config.fromfile(path)
-    except Exception as error:
-        raise UserError(f'config {path} cannot be read: {one_line(error)}') from error
+        _import_all(cfg)
+    except (Exception, SystemExit) as error:  # a config is a program
+        said = _describe_failure(path, error)
+        raise UserError(f'config {path} cannot be read: {said}') from error
     for key in options:
         if not _has_key(cfg, key):
             print(f'warning: {path}: {_describe_new(cfg, key)}', file=sys.stderr)
@@ -34,6 +40,42 @@ def load_config(path: str, options: dict[str, Any]) -> Config:
     except Exception as error:
         raise UserError(f'--cfg-options do not fit {path}: {error}') from error
     return cfg
+
+
+def _import_all(cfg: Config) -> None:
+    """Import what a config in Python's own form names, which MMEngine puts off."""
+    unused = getattr(cfg, '_imported_names', ())
+    for key in cfg._cfg_dict:
+        if key not in unused:
+            _visit(cfg._cfg_dict[key])
+
+
+def _visit(node: Any) -> None:
+    if isinstance(node, dict):
+        node = list(node.values())  # each is imported when it is asked for
+    for child in node if isinstance(node, (list, tuple)) else ():
+        _visit(child)
+
+
+def _describe_failure(path: str, error: BaseException) -> str:
+    """What went wrong, and where: in a base perhaps, at a line if there is one."""
+    file, line = None, None
+    for frame, number in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_name in READERS:
+            file, line = frame.f_locals['filename'], None
+        elif frame.f_code.co_filename == file:
+            line = number
+    said = one_line(error)
+    kind = type(error).__name__
+    if line is not None and said != kind:
+        said = f'{kind}: {said}'
+    if isinstance(error, SyntaxError) and error.filename == '<unknown>':
+        line, said = error.lineno, str(error.msg)  # of the reader named last
+    here = file is None or Path(file).resolve() == Path(path).resolve()
+    place = [] if here else [file]
+    if line is not None:
+        place.append(f'line {line}')
+    return f'{", ".join(place)}: {said}' if place else said
 
 
 def _suggest_config(path: str) -> str:

@@ -14,7 +14,9 @@ from mmengine.config import Config
 
 from litehrnet_mm.checking.coco_file import read_coco, read_json
 from litehrnet_mm.checking.coco_structure import check_entries
+from litehrnet_mm.checking.keypoints import Keypoints
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.engine.keypoint_check import declared_keypoints
 from litehrnet_mm.engine.preflight import named_paths
 
 # MMPose: "`reason` occurs when loading `file`."
@@ -118,7 +120,7 @@ def _describe_data_error(cfg: Config, error: Exception) -> str | None:
             f'no box is left of {boxes[0]}: is filter_cfg too strict, or is no '
             'category_id 1?'
         )
-    faults += map(_annotation_fault, annotations)
+    faults += [_annotation_fault(x, declared_keypoints(cfg, x)) for x in annotations]
     return next(filter(None, faults), None)
 
 
@@ -147,14 +149,14 @@ def _boxes_fault(path: Path, annotations: list[Path]) -> str | None:
     return None
 
 
-def _annotation_fault(path: Path) -> str | None:
+def _annotation_fault(path: Path, keypoints: Keypoints | None) -> str | None:
     """What keeps a COCO annotation file from being used, if anything does."""
     try:
         content = read_coco(path)
         for key in ('images', 'categories', 'annotations'):
             if key in content and not content[key]:
                 return f"annotation file {path}: its '{key}' is empty"
-        check_entries(path, content)
+        check_entries(path, content, keypoints)
     except UserError as error:
         return str(error)
     persons = content.get('annotations')

@@ -14,7 +14,7 @@ from mmengine.config import Config
 
 from litehrnet_mm.checking.coco_file import read_coco
 from litehrnet_mm.checking.coco_structure import check_entries
-from litehrnet_mm.checking.keypoints import count_fault
+from litehrnet_mm.checking.keypoints import Keypoints, count_fault
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.engine.config_file import data_sets
 from litehrnet_mm.engine.messages import warn
@@ -35,7 +35,7 @@ def check_keypoints(cfg: Config, splits: tuple[str, ...]) -> None:
     check_declared(cfg, splits)
     for split in splits:
         for dataset, info in _declared(cfg, split):
-            _check_annotations(dataset, len(info['keypoint_info']), split)
+            _check_annotations(dataset, _keypoints(info), split)
 
 
 def check_declared(cfg: Config, splits: Sequence[str]) -> None:
@@ -59,6 +59,26 @@ def _declared(cfg: Config, split: str) -> Iterator[tuple[Mapping, Mapping]]:
         info = dataset.get('metainfo') or {}
         if 'keypoint_info' in info:
             yield dataset, info
+
+
+def _keypoints(info: Mapping[str, Any]) -> Keypoints:
+    points = info['keypoint_info']
+    return Keypoints.by_names(
+        [str(points[number]['name']) for number in sorted(points)]
+    )
+
+
+def declared_keypoints(cfg: Config, path: Path) -> Keypoints | None:
+    """The keypoints that a config declares for an annotation file, if it does."""
+    for split in ('train', 'val', 'test'):
+        for dataset, info in _declared(cfg, split):
+            if _annotation_file(dataset) == path:
+                return _keypoints(info)
+    return None
+
+
+def _annotation_file(dataset: Mapping[str, Any]) -> Path:
+    return Path(dataset.get('data_root') or '') / dataset.get('ann_file', '')
 
 
 def _fault_of_info(info: Mapping[str, Any]) -> str | None:
@@ -99,8 +119,10 @@ def _fault_of_head(cfg: Config, info: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _check_annotations(dataset: Mapping[str, Any], count: int, split: str) -> None:
-    path = Path(dataset.get('data_root') or '') / dataset.get('ann_file', '')
+def _check_annotations(
+    dataset: Mapping[str, Any], keypoints: Keypoints, split: str
+) -> None:
+    path, count = _annotation_file(dataset), len(keypoints.names)
     if not path.is_file():
         return  # said by others, if it should be there
     content = read_coco(path)
@@ -113,7 +135,7 @@ def _check_annotations(dataset: Mapping[str, Any], count: int, split: str) -> No
                 f'annotation file {path}: annotation {shown(annotation.get("id"))} '
                 f'{fault} ({split}_dataloader.dataset.metainfo)'
             )
-    lacking = check_entries(path, content)
+    lacking = check_entries(path, content, keypoints)
     if lacking:
         warn(
             f'{path}: {len(lacking)} of {len(annotations)} annotations have no box or '

@@ -29,6 +29,7 @@ from litehrnet_mm.engine.mask_check import check_masks, watch_masks
 from litehrnet_mm.engine.messages import warn
 from litehrnet_mm.engine.preemption import PreemptibleRunner, ends_at_sigterm
 from litehrnet_mm.engine.preflight import check_data
+from litehrnet_mm.engine.settings_check import check_settings
 from litehrnet_mm.engine.whole_files import newest_checkpoint
 
 TRAINING_STATE = ('optimizer', 'message_hub', 'meta')
@@ -71,8 +72,9 @@ def train(cfg: Config) -> None:
     """Train as the config says.
 
     Raises:
-        UserError: If data or checkpoints that the config names are missing or
-            unusable, training diverges, or what it ends with cannot be saved.
+        UserError: If settings make no sense, data or checkpoints that the config names
+            are missing or unusable, training diverges, or what it ends with cannot be
+            saved.
     """
     with ends_at_sigterm(), disk_errors(cfg):
         _train(cfg)
@@ -81,6 +83,7 @@ def train(cfg: Config) -> None:
 def _train(cfg: Config) -> None:
     validates = cfg.get('val_cfg') is not None
     splits = ('train', 'val') if validates else ('train',)
+    check_settings(cfg, splits)
     _check_launcher(cfg)
     _check_amp(cfg)
     check_backends(cfg)
@@ -111,9 +114,11 @@ def test(cfg: Config, allow_partial: bool, list_all: bool) -> None:
         list_all: List all that does not fit, not the first 20 entries of each kind.
 
     Raises:
-        UserError: If data or checkpoint are missing or unusable.
+        UserError: If settings make no sense, or data or checkpoint are missing or
+            unusable.
     """
     source = cfg.load_from
+    check_settings(cfg, ('test',))
     _check_launcher(cfg)
     checkpoint = read_checkpoint(source) if is_local(source) else None
     check_backends(cfg)

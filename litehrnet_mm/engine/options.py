@@ -113,7 +113,7 @@ def apply_common(cfg: Config, args: argparse.Namespace) -> None:
         cfg.work_dir = os.path.join('work_dirs', name)
     for split in ('train', 'val', 'test'):
         loader = cfg.get(f'{split}_dataloader')
-        if loader is not None and loader.get('num_workers') == 0:
+        if isinstance(loader, dict) and loader.get('num_workers') == 0:
             # PyTorch refuses the configs' persistent_workers then.
             loader.persistent_workers = False
     if args.show or args.show_dir:

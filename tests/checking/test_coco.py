@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from litehrnet_mm.checking.coco import CocoSet
+from litehrnet_mm.checking.coco_annotations import segmentation_fault
 from litehrnet_mm.checking.findings import ERROR, WARNING
 from litehrnet_mm.checking.keypoints import Keypoints
 from litehrnet_mm.cli import UserError
@@ -133,6 +134,10 @@ WARNINGS = {
     'not-evaluated': (lambda c: c['annotations'][0].pop('area'), 'has no area'),
     'no-keypoints': (lambda c: c['annotations'][0].pop('bbox'), 'has no bbox'),
     'box-beyond': (first('bbox', [-5, 5, 50, 30]), '[-5, 5, 50, 30], image 64x48'),
+    'segmentation': (
+        first('segmentation', [[1, 2, 3]]),
+        '1.jpg: polygon 0 has 3 values',
+    ),
     'keypoint-off-box': (first('bbox', [10, 5, 13, 30]), 'left_eye at (35, 15)'),
     'keypoint-corner': (points((6, 0), (7, 0)), 'right_eye at (0, 0), visibility 1'),
     'keypoint-unflagged': (
@@ -153,6 +158,67 @@ def test_warnings(content, tmp_path, kind):
     _, found = look(content, tmp_path)
     assert words in kinds(found, WARNING)[kind]
     assert kinds(found, ERROR) == {}
+
+
+TRIANGLE = [10, 5, 40.5, 5, 10, 30]
+SEGMENTATIONS = {
+    'polygon 0 has 4 values, not an even number of at least 6': [[1, 2, 3, 4]],
+    'polygon 1 has 7 values': [TRIANGLE, [*TRIANGLE, 1]],
+    'polygon 1 is a, not a list of numbers': [TRIANGLE, 'a'],
+    "polygon 0 is ['1', '2'": [['1', '2', '3', '4', '5', '6']],
+    'polygon 0 is [nan': [[float('nan'), *TRIANGLE[1:]]],
+    'polygon 0 is 10': TRIANGLE,
+    'polygon 0 has 0 values': [[]],
+    'polygon 0 is {': [dict(size=[48, 64], counts='1')],
+    'None where polygons': None,
+    '5 where polygons': 5,
+    'size is None': dict(counts=[5]),
+    'size is [48]': dict(size=[48], counts=[5]),
+    'size is [48.5, 64]': dict(size=[48.5, 64], counts=[5]),
+    'size is AB': dict(size='AB', counts=[5]),
+    'counts is None': dict(size=[48, 64]),
+    'counts is [1, -1]': dict(size=[48, 64], counts=[1, -1]),
+    "counts is ['1']": dict(size=[48, 64], counts=['1']),
+}
+
+
+@pytest.mark.parametrize('words', SEGMENTATIONS)
+def test_segmentations_that_are_none(content, tmp_path, words):
+    content['annotations'][0]['segmentation'] = SEGMENTATIONS[words]
+    one, found = look(content, tmp_path)
+    assert list(kinds(found)) == ['segmentation']
+    assert f'annotation 11 of 1.jpg: {words}' in kinds(found, WARNING)['segmentation']
+    lines = one.mend(found, tmp_path / 'mended.json')
+    assert '    1 segmentations left out' in lines
+    mended = json.loads((tmp_path / 'mended.json').read_text())
+    assert 'segmentation' not in mended['annotations'][0]
+    assert kinds(look(mended, tmp_path)[1]) == {}
+
+
+@pytest.mark.parametrize(
+    'value',
+    [
+        [],
+        [TRIANGLE],
+        [TRIANGLE, [*TRIANGLE, -1, 2]],
+        dict(size=[48, 64], counts=[0, 10, 3062]),
+        dict(size=[48, 64], counts='PZ1'),
+    ],
+)
+def test_segmentations_in_each_of_coco_s_forms(content, tmp_path, value):
+    content['annotations'][0]['segmentation'] = value
+    one, found = look(content, tmp_path)
+    assert kinds(found) == {}
+    one.mend(found, tmp_path / 'mended.json')
+    mended = json.loads((tmp_path / 'mended.json').read_text())
+    assert mended['annotations'][0]['segmentation'] == value
+
+
+def test_segmentations_of_coco_itself_pass(shared_data):
+    path = shared_data / 'coco_mini_val/person_keypoints_val.json'
+    found = [x['segmentation'] for x in json.loads(path.read_text())['annotations']]
+    assert {type(x) for x in found} == {list, dict}
+    assert [x for x in map(segmentation_fault, found) if x] == []
 
 
 def test_a_hidden_keypoint_may_lie_outside_the_box(content, tmp_path):

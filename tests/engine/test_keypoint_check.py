@@ -2,11 +2,14 @@
 
 import copy
 import json
+from pathlib import Path
 
 import pytest
 from mmengine.config import Config
 
+from litehrnet_mm.checking.coco_structure import check_entries
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.engine.data_errors import data_errors
 from litehrnet_mm.engine.keypoint_check import check_keypoints
 
 TEMPLATE = 'configs/pose/custom/td-hm_litehrnet-18_8xb64-70e_custom-256x192.py'
@@ -87,6 +90,34 @@ def test_another_number_of_keypoints_in_the_annotations(cfg, tmp_path):
     check_keypoints(cfg, ('train',))
     with pytest.raises(UserError, match=r'val.json: annotation 7 has 51 .* take 15'):
         check_keypoints(cfg, ('train', 'val'))
+
+
+STALE = [f'point {number}' for number in range(17)]
+
+
+def with_stale_names(path: Path) -> None:
+    """The file's category gets the names of keypoints that it had once."""
+    content = json.loads(path.read_text())
+    content['categories'][0].update(keypoints=STALE, skeleton=[[1, 2]])
+    path.write_text(json.dumps(content))
+
+
+def test_the_config_counts_and_not_what_categories_still_name(cfg, tmp_path):
+    path = tmp_path / 'annotations/train.json'
+    with_stale_names(path)
+    check_keypoints(cfg, ('train',))
+    with pytest.raises(UserError, match='17 keypoints take 51'):
+        check_entries(path, json.loads(path.read_text()))
+    path.write_text(annotations(51))
+    with_stale_names(path)
+    with pytest.raises(UserError, match=r'annotation 7 has 51 .* 5 keypoints take 15'):
+        check_keypoints(cfg, ('train',))
+
+
+def test_errors_of_loaders_are_not_blamed_on_stale_names(cfg, tmp_path):
+    with_stale_names(tmp_path / 'annotations/train.json')
+    with pytest.raises(TypeError, match='something else'), data_errors(cfg):
+        raise TypeError('something else')
 
 
 def test_data_sets_within_others_are_checked(cfg):

@@ -125,7 +125,7 @@ def test_faults_are_named_before_anything_is_built(cfg, root, fault):
 
 def test_masks_without_an_image_are_told_of(cfg, root, monkeypatch):
     said = []
-    monkeypatch.setattr(mask_check, 'print_log', lambda text, *_: said.append(text))
+    monkeypatch.setattr(mask_check, 'warn', said.append)
     (root / 'images/train/b.jpg').rename(root / 'images/train/b.jpeg')
     check_masks(cfg, ('train', 'val'))
     (line,) = said  # of the other split there is nothing to say

@@ -41,7 +41,11 @@ def person(number: int, image: int) -> dict[str, Any]:
     """A person with three keypoints."""
     points = pose(4, 4, number)[: len(NAMES)] / 2
     found = annotation(number, image, points)
-    return {**found, 'bbox': [2.0, 2.0, 40.0, 50.0], 'area': 900.5}
+    outline = [[2.0, 2.0, 42.0, 2.0, 42.0, 52.0]]
+    if number % 2:
+        outline = dict(size=[SIDE, SIDE], counts=[66, 40, SIDE**2 - 106])
+    more = dict(bbox=[2.0, 2.0, 40.0, 50.0], area=900.5, segmentation=outline)
+    return {**found, **more}
 
 
 def annotations(seed: int) -> dict[str, Any]:
@@ -113,6 +117,29 @@ def is_sound(content: Any, pixels: bool = True) -> bool:
         return False
 
 
+def is_outlined(content: Any) -> bool:
+    """Whether segmentations are polygons or run lengths: its own opinion, too."""
+    outlines = [x.get('segmentation', []) for x in content['annotations']]
+    return all(runs(x) if isinstance(x, dict) else polygons(x) for x in outlines)
+
+
+def polygons(value: Any) -> bool:
+    """Whether a value is a list of triangles or what has more corners."""
+    return isinstance(value, list) and all(
+        numbers(x) and len(x) >= 6 and len(x) % 2 == 0 for x in value
+    )
+
+
+def runs(value: dict[str, Any]) -> bool:
+    """Whether an object has a height and width, and run lengths in either form."""
+    size, counts = value.get('size'), value.get('counts')
+    sides = isinstance(size, list) and len(size) == 2 and all(map(whole, size))
+    return sides and (
+        isinstance(counts, str)
+        or (isinstance(counts, list) and all(map(whole, counts)))
+    )
+
+
 def content_of(item: Input, name: str = 'x.json') -> Any:
     """What the harness itself reads in a changed file; a text is no JSON for it."""
     try:
@@ -123,7 +150,9 @@ def content_of(item: Input, name: str = 'x.json') -> Any:
 
 def judge_coco(expected: Any, found: Any, item: Input) -> str:
     """What is not sound must have been refused, or be among the findings."""
-    return '' if found or is_sound(content_of(item)) else 'nothing was found'
+    content = content_of(item)
+    sound = is_sound(content) and is_outlined(content)
+    return '' if found or sound else 'nothing was found'
 
 
 def check(folder: Path) -> list[str]:

@@ -354,7 +354,8 @@ def test_numbers_that_are_none_are_refused(run, naive, tmp_path):
     entries[key] = torch.full_like(entries[key], float('nan'))
     path = save(entries, tmp_path / 'official.pth')
     process = run('auto', path, tmp_path / 'out.pth')
-    assert_refused(process, 'head.final_layer.bias holds inf or nan')
+    words = f'1 of {len(entries)} entries hold NaN or inf, the first is {key}'
+    assert_refused(process, path, words)
 
 
 class Malice:

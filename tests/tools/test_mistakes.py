@@ -94,6 +94,13 @@ def make_checkpoint(kind: str, good: Path, folder: Path) -> Path:
         path.write_bytes(good.read_bytes()[:100_000])
     elif kind == 'text':
         path.write_text('not a checkpoint')
+    elif kind == 'page':
+        path.write_text('<!DOCTYPE html><html></html>')
+    elif kind == 'empty':
+        path.touch()
+    elif kind == 'diverged':
+        state_dict['head.final_layer.weight'][0] = float('nan')
+        torch.save(content, path)
     elif kind == 'foreign':
         torch.save(torch.nn.Linear(2, 2).state_dict(), path)
     elif kind == 'shape':
@@ -107,7 +114,10 @@ def make_checkpoint(kind: str, good: Path, folder: Path) -> Path:
 UNUSABLE = {
     'absent': ['checkpoint not found'],
     'truncated': ['damaged'],
-    'text': ['damaged'],
+    'text': ['is a text file', "begins with 'not a checkpoint'"],
+    'page': ['is a page of HTML'],
+    'empty': ['is empty'],
+    'diverged': ['1 of ', 'hold NaN or inf', 'head.final_layer.weight', 'diverged'],
     'foreign': ['does not fit', 'missing'],
     'malicious': ['refused', 'posix.system'],
     'shape': ['does not fit', '(16, 40, 1, 1)', '(17, 40, 1, 1)'],
@@ -147,12 +157,48 @@ def test_an_unknown_config_is_named_with_its_neighbour(call_tool, tinypose):
             "_base_ = 'mmpose::body_2d_keypoint/nowhere.py'\n",
             ['cannot be read', 'nowhere.py'],
         ),
+        ('x = 1\ny = 1 / 0\n', ['line 2: ZeroDivisionError: division by zero']),
+        ('def f():\n    return {}["k"]\n\n\nx = f()\n', ["line 2: KeyError: 'k'"]),
+        ('x = nope\n', ["line 1: NameError: name 'nope' is not defined"]),
+        ('assert False\n', ['read: line 1: AssertionError']),
+        ('import sys\n\nsys.exit()\n', ['line 3: SystemExit']),
+        ('x = 1\nmodel = dict(\n', ["read: line 2: '(' was never closed"]),
+        ('import nothing_such\n\nx = nothing_such.y\n', ['nothing_such', 'line 1']),
+        (
+            'from torch import Nothing\n\nmodel = dict(a=[dict(type=Nothing)])\n',
+            ['Nothing from torch', 'line 1'],
+        ),
     ],
 )
 def test_a_config_that_cannot_be_read(call_tool, tinypose, tmp_path, text, words):
     config = tmp_path / 'config.py'
     config.write_text(text)
     assert_one_line(call_tool('test.py', config, tinypose), config, *words)
+
+
+@pytest.mark.parametrize(
+    ('text', 'words'),
+    [
+        ('x = 1\ny = 1 / 0\n', 'line 2: ZeroDivisionError: division by zero'),
+        ('x = (\n', "line 1: '(' was never closed"),
+    ],
+)
+@pytest.mark.parametrize(
+    'derived',
+    [
+        "_base_ = 'base.py'\n",
+        'from mmengine.config import read_base\n\nwith read_base():\n'
+        '    from .base import *\n',
+    ],
+)
+def test_a_base_that_cannot_be_read_is_named(tmp_path, text, words, derived):
+    (tmp_path / 'base.py').write_text(text)
+    config = tmp_path / 'config.py'
+    config.write_text(derived)
+    with pytest.raises(UserError) as refused:
+        load_config(str(config), {})
+    said = f'config {config} cannot be read: {tmp_path}/base.py, {words}'
+    assert str(refused.value) == said
 
 
 @pytest.mark.parametrize(
@@ -232,6 +278,31 @@ def test_a_folder_is_no_checkpoint(call_tool, tmp_path):
     assert_one_line(call_tool('test.py', CONFIG, tmp_path), tmp_path, 'is a folder')
 
 
+@pytest.mark.parametrize('kind', ['text', 'device', 'diverged'])
+@pytest.mark.parametrize('tool', ['predict.py', 'convert_checkpoint.py'])
+def test_the_same_is_said_where_nothing_is_trained(
+    call_tool, tinypose, coco, tmp_path, tool, kind
+):
+    path, words = Path('/dev/zero'), ['is a device or pipe']
+    if kind != 'device':
+        path, words = make_checkpoint(kind, tinypose, tmp_path), UNUSABLE[kind]
+    out = tmp_path / 'out.pth'
+    args = ('auto', path, out)
+    if tool == 'predict.py':
+        args = (CONFIG, path, coco / 'images', '--out', out)
+    assert_one_line(call_tool(tool, *args), path, *words)
+    assert not out.exists()
+
+
+def test_what_diverged_is_not_resumed_from(call_tool, tinypose, tmp_path, coco):
+    path = make_checkpoint('diverged', tinypose, tmp_path)
+    done = call_tool(
+        'train.py', CONFIG, '--work-dir', tmp_path / 'work', '--resume', path,
+        '--no-validate', '--cfg-options', *on(coco, 'train'),
+    )  # fmt: skip
+    assert_one_line(done, path, *UNUSABLE['diverged'])
+
+
 def test_weights_of_another_net_are_told_apart(call_tool, tinypose, tmp_path, coco):
     done = call_tool(
         'test.py', LITE_CONFIG, tinypose, '--work-dir', tmp_path, '--cfg-options',
@@ -250,3 +321,40 @@ def test_fetched_weights_that_would_run_code(repository):
     cfg = load_config(str(repository / CONFIG), {})
     with pytest.raises(UserError, match=r'fetched are refused.*code'), data_errors(cfg):
         raise UnpicklingError('Weights only load failed.')
+
+
+SETTINGS = {
+    'train_dataloader.batch_size=-1': 'train_dataloader.batch_size is -1: give',
+    'optim_wrapper.optimizer.lr=nan': 'optim_wrapper.optimizer.lr is nan: give',
+    'optim_wrapper=None': 'has no optim_wrapper beside',
+    'optim_wrapper=5': 'optim_wrapper is 5: give a dict of settings',
+    'train_dataloader=5': 'train_dataloader is 5: give a dict of settings',
+}
+
+
+@pytest.mark.parametrize('more', [(), ('--amp',)])
+@pytest.mark.parametrize('option', SETTINGS)
+def test_settings_that_no_training_can_have(call_tool, tmp_path, option, more):
+    done = call_tool(
+        'train.py', LITE_CONFIG, '--work-dir', tmp_path / 'work', *more,
+        '--cfg-options', option,
+    )  # fmt: skip
+    assert_one_line(done, SETTINGS[option])
+    assert not (tmp_path / 'work').exists()
+
+
+@pytest.mark.parametrize(
+    ('option', 'words'),
+    [
+        ('test_dataloader.num_workers=-1', 'test_dataloader.num_workers is -1: give'),
+        ('randomness.seed=-1', 'randomness.seed is -1: give'),
+        ('optim_wrapper=None', 'has no optim_wrapper beside'),
+        ('test_evaluator=None', 'has no test_evaluator beside'),
+    ],
+)
+def test_settings_that_no_evaluation_can_have(call_tool, tmp_path, option, words):
+    done = call_tool(
+        'test.py', LITE_CONFIG, tmp_path / 'absent.pth', '--work-dir',
+        tmp_path / 'work', '--dump', tmp_path / 'x.pkl', '--cfg-options', option,
+    )  # fmt: skip
+    assert_one_line(done, words)

@@ -183,7 +183,8 @@ def test_amp_is_asked_of_mmengine(repository):
     args = Namespace(
         config='x.py', amp=True, resume=None, no_validate=False, auto_scale_lr=False
     )
-    cfg = Config(dict(optim_wrapper=dict(optimizer=dict(type='Adam'))))
+    optimizer = dict(optimizer=dict(type='Adam'))
+    cfg = Config(dict(optim_wrapper=optimizer, train_cfg={}, train_dataloader={}))
     tool.apply_training(cfg, args)
     assert cfg.optim_wrapper.type == 'AmpOptimWrapper'
     assert cfg.optim_wrapper.loss_scale == 'dynamic'
