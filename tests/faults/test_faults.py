@@ -26,7 +26,7 @@ def test_killed_runs_reach_the_same_weights():
         timeout=280,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert 'bit for bit those of a run that was left alone' in done.stdout
+    assert 'bit for bit those of runs that were left alone' in done.stdout
 
 
 def test_a_loss_that_is_no_number_ends_the_run(prepare, tmp_path):
