@@ -145,7 +145,7 @@ def test_sigterm_before_training(prepare, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(launch, 'build_runner', build)
     train_interrupted(prepare(tmp_path, 1))
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN  # it may come twice
-    assert 'SIGTERM: ended; nothing was new' in capsys.readouterr().out
+    assert 'SIGTERM: ended, and nothing was new' in capsys.readouterr().out
 
 
 def test_sigterm_without_a_hook_that_saves(prepare, watch, tmp_path, capsys):
