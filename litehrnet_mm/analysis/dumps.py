@@ -13,11 +13,11 @@ import torch
 
 from litehrnet_mm.checkpoints.archives import check_archive, check_old_form, is_archive
 from litehrnet_mm.checkpoints.pickles import HarmfulError, check_pickle
+from litehrnet_mm.checkpoints.plain_arrays import stand_ins
 from litehrnet_mm.cli import UserError
-from litehrnet_mm.compat import new_array
 from litehrnet_mm.values import is_id, shown
 
-NUMPY = frozenset({'_reconstruct', 'scalar', '_frombuffer'})
+NUMPY = stand_ins()
 USED = ('bboxes', 'bbox_scores', 'bbox_scales')
 """What MMPose's ``CocoMetric`` takes of a sample beside its keypoints."""
 TORCH = frozenset({'_rebuild_tensor', '_rebuild_tensor_v2', '_rebuild_parameter'})
@@ -47,15 +47,17 @@ def read_dump(path: str | os.PathLike) -> list[dict[str, Any]]:
         if check_pickle(data) != len(data):
             raise HarmfulError('there is more after its end')
         samples = _PlainUnpickler(io.BytesIO(data)).load()
-    except HarmfulError as error:
-        raise UserError(f'{path} is damaged or no pickle file ({error})') from error
+    except (HarmfulError, pickle.UnpicklingError) as error:
+        raise UserError(
+            f'{path} is damaged or no dump ({shown(str(error), 200)})'
+        ) from error
     except _RefusedError as error:
         raise UserError(
             f'{path} refers to {shown(str(error))}, which no dump does: not read, '
             'since it could run code'
         ) from error
     except Exception as error:  # of any kind: a damaged pickle can raise them all
-        raise UserError(f'{path} is damaged or no pickle file') from error
+        raise UserError(f'{path} is damaged or no dump') from error
     if samples == []:
         raise UserError(f'{path} holds no predictions: the run saw no image')
     if not isinstance(samples, list) or not all(map(_is_prediction, samples)):
@@ -71,15 +73,10 @@ class _PlainUnpickler(pickle.Unpickler):
     """Knows the builders of arrays and tensors, and nothing else."""
 
     def find_class(self, module: str, name: str) -> Any:
-        known = (
-            (module, name) in {('numpy', 'ndarray'), ('numpy', 'dtype')}
-            or (module, name) in {('_codecs', 'encode'), ('collections', 'OrderedDict')}
-            or (name in NUMPY and module.startswith(('numpy.core.', 'numpy._core.')))
-            or (name in TORCH and module == 'torch._utils')
-        )
-        if name == '_reconstruct' and known:
-            return new_array  # NumPy's takes memory for any size
-        if known:
+        if f'{module}.{name}' in NUMPY:
+            return NUMPY[f'{module}.{name}']
+        known = {('_codecs', 'encode'), ('collections', 'OrderedDict')}
+        if (module, name) in known or (name in TORCH and module == 'torch._utils'):
             return super().find_class(module, name)
         if (module, name) == ('torch.storage', '_load_from_bytes'):
             return _load_storage  # torch's own would unpickle anything
