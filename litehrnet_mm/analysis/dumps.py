@@ -18,8 +18,9 @@ from litehrnet_mm.cli import UserError
 from litehrnet_mm.values import is_id, shown
 
 NUMPY = stand_ins()
-USED = ('bboxes', 'bbox_scores', 'bbox_scales')
-"""What MMPose's ``CocoMetric`` takes of a sample beside its keypoints."""
+USED = dict(bboxes=(4,), bbox_scores=(), bbox_scales=(2,))
+"""What MMPose's ``CocoMetric`` takes of a sample beside its keypoints: by name, the
+shape of a person's."""
 TORCH = frozenset({'_rebuild_tensor', '_rebuild_tensor_v2', '_rebuild_parameter'})
 
 
@@ -101,11 +102,20 @@ def _is_prediction(sample: object) -> bool:
     if not all(isinstance(part, dict) for part in parts):
         return False
     values = [parts[0].get(key) for key in ('keypoints', 'keypoint_scores')]
-    more = [part[key] for part in parts for key in USED if key in part]
-    if not all(map(_is_finite, [*values, *more])):
+    if not all(map(_is_finite, values)) or not all(map(_are_of_persons, parts)):
         return False
     shapes = [tuple(value.shape) for value in values]
     return len(shapes[0]) == 3 and shapes[0][2] == 2 and shapes[1] == shapes[0][:2]
+
+
+def _are_of_persons(part: dict[str, Any]) -> bool:
+    """Whether what is used of the instances is of one number of persons."""
+    used = {key: part[key] for key in USED if key in part}
+    if not all(map(_is_finite, used.values())):
+        return False
+    shapes = {key: tuple(value.shape) for key, value in used.items()}
+    counts = {shape[:1] for shape in shapes.values()}
+    return len(counts) <= 1 and all(x[1:] == USED[key] for key, x in shapes.items())
 
 
 def _is_whole(value: object) -> bool:

@@ -112,6 +112,8 @@ def test_bombs(tmp_path, opcodes):
     [
         lambda one: one['pred_instances']['keypoints'].fill(np.nan),
         lambda one: one['gt_instances']['bbox_scores'].fill(np.inf),
+        lambda one: one['gt_instances'].update(bboxes=np.ones(4)),
+        lambda one: one['gt_instances'].update(bbox_scores=np.ones(2)),
         lambda one: one.update(img_id='1'),
         lambda one: one.update(id=None),
         lambda one: one['pred_instances'].update(keypoints=[[1, 2]]),
