@@ -50,7 +50,14 @@ def test_help_shows_and_explains_every_option(parsers):
             # At the start of its line, or after another name of the same.
             pattern = rf'(--\w+.*, )?{re.escape(shown)}( |$)'
             assert any(re.match(pattern, line) for line in lines), (parser.name, name)
-            assert len(action.help or '') > 3, (parser.name, name)
+            words = re.sub(r'default: .*', '', action.help or '')
+            assert len(words) > 3, (parser.name, name)
+
+
+def test_help_shows_no_default_that_says_nothing(parsers):
+    for parser in parsers:
+        said = ' '.join(parser.help.split())
+        assert not re.search(r'default: (None|True|False|[\[({])', said), parser.name
 
 
 def test_help_names_no_option_that_there_is_not(parsers):
