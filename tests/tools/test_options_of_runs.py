@@ -128,9 +128,12 @@ def test_training_without_validation(run, tmp_path):
     said = run(
         'train.py', '--work-dir', tmp_path / 'work', '--no-validate',
         '--auto-scale-lr', '--cfg-options', *SHORT, 'auto_scale_lr.base_batch_size=16',
+        'randomness.seed=5',
     )  # fmt: skip
     assert 'Epoch(val)' not in said
-    assert written_config(tmp_path / 'work').val_dataloader is None
+    written = written_config(tmp_path / 'work')
+    assert written.val_dataloader is None
+    assert dict(type='litehrnet_mm.ReseedHook', seed=5) in written.custom_hooks
     assert 'Scaling the original LR by 0.125' in said
 
 
