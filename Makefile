@@ -62,6 +62,6 @@ audit: ## ask a database of vulnerabilities about what is locked (OPTIONS= of pi
 env-info: install ## print the versions of everything that matters
 	$(RUN) tools/env_info.py
 
-clean: ## remove the virtual environment and what the demos wrote
-	rm -rf $(VENV) data/synthetic_people data/synthetic_streets work_dirs/demo \
+clean: ## remove the virtual environments and what the demos wrote
+	rm -rf $(VENV) .venv.* data/synthetic_people data/synthetic_streets work_dirs/demo \
 		work_dirs/demo_seg

@@ -54,7 +54,7 @@ setup(
     license='Apache-2.0',
     keywords='computer vision, pose estimation, semantic segmentation, Lite-HRNet',
     packages=find_packages(include=['litehrnet_mm*']),
-    python_requires='>=3.9',
+    python_requires='>=3.9,<3.13',
     # Before 2.6, weights_only=True could be made to run code (CVE-2025-32434).
     install_requires=['mmengine>=0.10.7', 'numpy<2', 'torch>=2.6', 'tqdm'],
     extras_require={'tensorboard': ['tensorboard']},

@@ -23,10 +23,11 @@ import pickle
 import warnings
 from functools import partial
 from types import SimpleNamespace
-from typing import Any, Callable, NoReturn
+from typing import Callable, NoReturn
 
 import torch
 
+from litehrnet_mm.checkpoints.plain_arrays import no_bytes, stand_ins
 from litehrnet_mm.on_import import after_import
 
 logger = logging.getLogger(__name__)
@@ -122,27 +123,18 @@ def checkpoint_types() -> list[Callable | tuple[Callable, str]]:
     strings, records and objects stay refused.
 
     Returns:
-        Types and functions; beside some, the name that stands for them in a file:
-        NumPy 2 renamed ``numpy.core`` to ``numpy._core``, and for ``getattr`` only
-        :func:`history_statistic` is let in. What makes an array or bytes of any size
-        is let in for empty ones only, as NumPy writes them.
+        Types and functions; beside some, the name that stands for them in a file: of
+        NumPy only what :mod:`~litehrnet_mm.checkpoints.plain_arrays` has in its place
+        is let in, for ``getattr`` only :func:`history_statistic`, and of ``bytes`` the
+        empty ones, as NumPy writes them.
     """
-    import numpy as np
     from mmengine.logging import HistoryBuffer
 
-    numpy_core = np.core if np.lib.NumpyVersion(np.__version__) < '2.0.0' else np._core
-    functions = {'_reconstruct': new_array, 'scalar': numpy_core.multiarray.scalar}
-    modules = ('numpy.core.multiarray', 'numpy._core.multiarray')
-    names = ('bool', 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32')
-    names += ('uint64', 'float16', 'float32', 'float64')
     return [
         HistoryBuffer,
         (history_statistic, 'builtins.getattr'),
-        (no_bytes, 'builtins.bytes'),  # of an empty array
-        np.ndarray,
-        np.dtype,
-        *((f, f'{module}.{x}') for x, f in functions.items() for module in modules),
-        *(type(np.dtype(name)) for name in names),
+        (no_bytes, 'builtins.bytes'),
+        *((stand_in, name) for name, stand_in in stand_ins().items()),
     ]
 
 
@@ -160,23 +152,3 @@ def history_statistic(owner: type, name: str) -> Callable:
             'HistoryBuffer'
         )
     return getattr(HistoryBuffer, name)
-
-
-def no_bytes() -> bytes:
-    """All that ``bytes`` may do in a checkpoint: be empty."""
-    return b''
-
-
-def new_array(kind: type, shape: tuple, code: Any) -> Any:
-    """An array without numbers, which a pickle then sets, as NumPy writes it.
-
-    Raises:
-        UnpicklingError: For any other.
-    """
-    import numpy as np
-
-    if kind is not np.ndarray or shape != (0,) or code not in (b'b', 'b'):
-        raise pickle.UnpicklingError(
-            'WeightsUnpickler error: Can only make arrays that are empty at first'
-        )
-    return np.empty(0, np.int8)

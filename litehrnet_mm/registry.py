@@ -31,6 +31,7 @@ HOOKS = Registry(
         'litehrnet_mm.engine.checkpointing',
         'litehrnet_mm.engine.guards',
         'litehrnet_mm.engine.preemption',
+        'litehrnet_mm.engine.resuming',
     ],
 )
 METRICS = Registry(

@@ -46,9 +46,12 @@ LOG = """\
 # What is not called here, as patterns of the call, and where it is.
 ELSEWHERE = {
     r'make demo': 'too long for a test; shortened: tests/offline/test_offline.py',
-    r'make (test|lint|install|test-faults|test-fuzz)|python -m pytest .*': '.ci/run',
+    r'make (test|lint|install)|python -m pytest .*': '.ci/run',
+    r'make test-faults': 'long; a short form: tests/faults/test_faults.py',
+    r'make test-fuzz': 'long; a short form: tests/fuzz/test_fuzz.py',
     r'make test-(numbers|soak)': 'long; short forms: tests/numbers/test_numbers.py',
-    r'make (test-core|test-versions .*)': 'parts of .ci/run',
+    r'make test-core': 'part of make test',
+    r'make test-versions .*': 'environments of 6 GB; its tests are part of make test',
     r'make (lock|audit)( .*)?': 'needs a network',
     r'make test-options': 'half an hour; a short form: tests/options/test_options.py',
     r'pip .*': 'requirements/install.sh',

@@ -24,8 +24,9 @@ from litehrnet_mm.cli import (
 from litehrnet_mm.deploy.quantize import Quantized, quantize
 from litehrnet_mm.evaluation.coco_keypoints import average_precision, read_persons
 from litehrnet_mm.evaluation.scores import MIN_KEYPOINT_SCORE
+from litehrnet_mm.prediction.networks import open_exported
 from litehrnet_mm.prediction.sources import PICTURES
-from litehrnet_mm.runtime import PoseRuntime, SegRuntime, open_runtime
+from litehrnet_mm.runtime import PoseRuntime, SegRuntime
 from litehrnet_mm.visualization.pictures import read_image
 
 ROUNDS = 20
@@ -75,18 +76,6 @@ def parse_args() -> argparse.Namespace:
     if not args.tolerance > 0:
         raise UserError(f'--tolerance must be more than 0, got {args.tolerance}')
     return args
-
-
-def open_file(path: Path) -> PoseRuntime | SegRuntime:
-    """Open a file for whatever task it is.
-
-    Raises:
-        UserError: If it cannot be used.
-    """
-    try:
-        return open_runtime(path, threads=1)
-    except ValueError as error:
-        raise UserError(str(error)) from error
 
 
 def collect_images(
@@ -175,7 +164,7 @@ def main() -> None:
     """Quantise, compare, time, evaluate."""
     args = parse_args()
     make_folder(args.out.parent)
-    old = open_file(args.source)
+    old = open_exported(args.source, threads=1)
     if isinstance(old, SegRuntime) and (args.annotations or args.evaluate):
         raise UserError('--annotations and --evaluate are for pose networks')
     persons = read_persons(*args.evaluate) if args.evaluate else []
@@ -183,7 +172,7 @@ def main() -> None:
     inputs = [old.model.prepare(image) for image in images]
     made = quantize(args.source, args.out, inputs, args.tolerance)
     report(made, args)
-    new = open_file(args.out)
+    new = open_exported(args.out, threads=1)
     print(f'on the calibration images: {agreement(old, new, images)}')
     print(timing(old, new, images[0]))
     if persons:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+
+# There is nothing yet that could be saved; what follows takes seconds to import.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
 import argparse
 
 from mmengine.config import Config
@@ -22,7 +28,7 @@ def parse_args() -> argparse.Namespace:
         const='auto',
         metavar='CHECKPOINT',
         help='go on from this checkpoint; without a name, from the newest in the '
-        'work folder',
+        'work folder, if there is one',
     )
     parser.add_argument(
         '--amp', action='store_true', help='train in automatic mixed precision'
@@ -42,9 +48,10 @@ def apply_training(cfg: Config, args: argparse.Namespace) -> None:
     """Write the options of training into the config, in place."""
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
-    if args.resume:
-        cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
+    if args.resume == 'auto':
+        cfg.resume = 'auto'
+    elif args.resume:
+        cfg.resume, cfg.load_from = True, args.resume
     if args.amp:
         check_parts(cfg, 'train')
         kind = cfg.optim_wrapper.get('type', 'OptimWrapper')

@@ -13,13 +13,14 @@ import torch
 
 from litehrnet_mm.checkpoints.archives import check_archive, check_old_form, is_archive
 from litehrnet_mm.checkpoints.pickles import HarmfulError, check_pickle
+from litehrnet_mm.checkpoints.plain_arrays import stand_ins
 from litehrnet_mm.cli import UserError
-from litehrnet_mm.compat import new_array
 from litehrnet_mm.values import is_id, shown
 
-NUMPY = frozenset({'_reconstruct', 'scalar', '_frombuffer'})
-USED = ('bboxes', 'bbox_scores', 'bbox_scales')
-"""What MMPose's ``CocoMetric`` takes of a sample beside its keypoints."""
+NUMPY = stand_ins()
+USED = dict(bboxes=(4,), bbox_scores=(), bbox_scales=(2,))
+"""What MMPose's ``CocoMetric`` takes of a sample beside its keypoints: by name, the
+shape of a person's."""
 TORCH = frozenset({'_rebuild_tensor', '_rebuild_tensor_v2', '_rebuild_parameter'})
 
 
@@ -47,15 +48,17 @@ def read_dump(path: str | os.PathLike) -> list[dict[str, Any]]:
         if check_pickle(data) != len(data):
             raise HarmfulError('there is more after its end')
         samples = _PlainUnpickler(io.BytesIO(data)).load()
-    except HarmfulError as error:
-        raise UserError(f'{path} is damaged or no pickle file ({error})') from error
+    except (HarmfulError, pickle.UnpicklingError) as error:
+        raise UserError(
+            f'{path} is damaged or no dump ({shown(str(error), 200)})'
+        ) from error
     except _RefusedError as error:
         raise UserError(
             f'{path} refers to {shown(str(error))}, which no dump does: not read, '
             'since it could run code'
         ) from error
     except Exception as error:  # of any kind: a damaged pickle can raise them all
-        raise UserError(f'{path} is damaged or no pickle file') from error
+        raise UserError(f'{path} is damaged or no dump') from error
     if samples == []:
         raise UserError(f'{path} holds no predictions: the run saw no image')
     if not isinstance(samples, list) or not all(map(_is_prediction, samples)):
@@ -71,15 +74,10 @@ class _PlainUnpickler(pickle.Unpickler):
     """Knows the builders of arrays and tensors, and nothing else."""
 
     def find_class(self, module: str, name: str) -> Any:
-        known = (
-            (module, name) in {('numpy', 'ndarray'), ('numpy', 'dtype')}
-            or (module, name) in {('_codecs', 'encode'), ('collections', 'OrderedDict')}
-            or (name in NUMPY and module.startswith(('numpy.core.', 'numpy._core.')))
-            or (name in TORCH and module == 'torch._utils')
-        )
-        if name == '_reconstruct' and known:
-            return new_array  # NumPy's takes memory for any size
-        if known:
+        if f'{module}.{name}' in NUMPY:
+            return NUMPY[f'{module}.{name}']
+        known = {('_codecs', 'encode'), ('collections', 'OrderedDict')}
+        if (module, name) in known or (name in TORCH and module == 'torch._utils'):
             return super().find_class(module, name)
         if (module, name) == ('torch.storage', '_load_from_bytes'):
             return _load_storage  # torch's own would unpickle anything
@@ -104,11 +102,20 @@ def _is_prediction(sample: object) -> bool:
     if not all(isinstance(part, dict) for part in parts):
         return False
     values = [parts[0].get(key) for key in ('keypoints', 'keypoint_scores')]
-    more = [part[key] for part in parts for key in USED if key in part]
-    if not all(map(_is_finite, [*values, *more])):
+    if not all(map(_is_finite, values)) or not all(map(_are_of_persons, parts)):
         return False
     shapes = [tuple(value.shape) for value in values]
     return len(shapes[0]) == 3 and shapes[0][2] == 2 and shapes[1] == shapes[0][:2]
+
+
+def _are_of_persons(part: dict[str, Any]) -> bool:
+    """Whether what is used of the instances is of one number of persons."""
+    used = {key: part[key] for key in USED if key in part}
+    if not all(map(_is_finite, used.values())):
+        return False
+    shapes = {key: tuple(value.shape) for key, value in used.items()}
+    counts = {shape[:1] for shape in shapes.values()}
+    return len(counts) <= 1 and all(x[1:] == USED[key] for key, x in shapes.items())
 
 
 def _is_whole(value: object) -> bool:

@@ -27,7 +27,7 @@ from litehrnet_mm.values import shown
 
 # In the words of torch.load(weights_only=True).
 FORBIDDEN = re.compile(r'GLOBAL (\S+)')
-REASON = re.compile(r'WeightsUnpickler error: *(.+)')
+REASON = re.compile(r'WeightsUnpickler error:\s*(.+)')
 
 # A pickle of protocol 2 to 4, perhaps in a frame, that begins with a dictionary; the
 # first array in it follows soon.
@@ -207,6 +207,8 @@ def _refusal(path: str | Path, text: str) -> UserError:
     reason = REASON.search(text)
     if reason and reason[1].startswith('Can only'):
         return UserError(f'checkpoint {path} refused: {shown(reason[1], 200)}')
+    if reason and reason[1].startswith(('an array', 'numbers')):  # our stand-ins
+        return UserError(f'checkpoint {path} refused: it holds {shown(reason[1], 200)}')
     return _unreadable(path, shown(reason[1].strip(), 200) if reason else '')
 
 

@@ -18,21 +18,22 @@ arrays with the entry :data:`NAME_TABLE` (protocols 2 to 4), or values of the fo
 
 from __future__ import annotations
 
-import math
 import pickletools
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Callable
 
 import numpy as np
 
 from litehrnet_mm.checkpoints.ncnn import PathLike
+from litehrnet_mm.checkpoints.pickles import HarmfulError, check_pickle
+from litehrnet_mm.checkpoints.plain_arrays import PlainArray, PlainDType
 from litehrnet_mm.cli import UserError
 
 NAME_TABLE = 'StructuredToParameterName@@'
 MAX_BYTES = 64 * 2**20  # PP-TinyPose has 5.4 MB
 MAX_STEPS = 1_000_000  # and some 30 thousand opcodes
 MAX_NAME = 300
-DTYPES = ('f2', 'f4', 'f8', 'i1', 'i2', 'i4', 'i8', 'u1', 'b1')
 
 PUSHED = frozenset(
     {
@@ -48,7 +49,7 @@ TUPLES = {'TUPLE1': 1, 'TUPLE2': 2, 'TUPLE3': 3}
 MARK = object()
 
 
-class _RefusedError(Exception):
+class _RefusedError(UnpicklingError):
     """What a file holds is not what ``paddle.save`` writes."""
 
 
@@ -59,71 +60,11 @@ class _Name:
         self.text = text
 
 
-class _DType:
-    """The type of an array's numbers; complete once its state has been set."""
-
-    def __init__(self, code: str) -> None:
-        self.code = code
-        self.numpy: np.dtype | None = None
-
-    def set_state(self, state: Any) -> None:
-        order = state[1] if isinstance(state, tuple) and len(state) == 8 else None
-        if order != ('|' if self.code[1] == '1' else '<'):
-            raise _RefusedError(
-                f'numbers of type {self.code} that are not plain little-endian ones'
-            )
-        self.numpy = np.dtype(f'{order}{self.code}')
-
-
-class _Array:
-    """An array; it has its numbers once its state has been set."""
-
-    def __init__(self) -> None:
-        self.numbers: np.ndarray | None = None
-
-    def set_state(self, state: Any) -> None:
-        if not isinstance(state, tuple) or len(state) != 5:
-            raise _RefusedError('an array without shape, type and bytes')
-        _, shape, dtype, fortran, data = state
-        if not isinstance(dtype, _DType) or dtype.numpy is None:
-            raise _RefusedError('an array of something other than plain numbers')
-        if not _is_shape(shape) or type(fortran) is not bool:
-            raise _RefusedError('an array without a proper shape')
-        if not isinstance(data, bytes):
-            raise _RefusedError('an array whose numbers are not given as bytes')
-        expected = math.prod(shape) * dtype.numpy.itemsize
-        if len(data) != expected:
-            raise _RefusedError(
-                f'an array of shape {shape} and type {dtype.code} with {len(data)} '
-                f'bytes instead of {expected}'
-            )
-        flat = np.frombuffer(data, dtype.numpy)
-        self.numbers = flat.reshape(shape, order='F' if fortran else 'C')
-
-
-def _is_shape(shape: Any) -> bool:
-    return (
-        isinstance(shape, tuple)
-        and len(shape) <= 8
-        and all(type(side) is int and 0 <= side <= MAX_BYTES for side in shape)
-    )
-
-
-def _new_array(*args: Any) -> _Array:
+def _new_array(*args: Any) -> PlainArray:
     kind = args[0] if args else None
     if not isinstance(kind, _Name) or kind.text != 'numpy.ndarray':
         raise _RefusedError('an array of another class than numpy.ndarray')
-    return _Array()
-
-
-def _new_dtype(*args: Any) -> _DType:
-    code = args[0] if args else None
-    if not isinstance(code, str) or code not in DTYPES:
-        found = repr(code[:20]) if isinstance(code, str) else type(code).__name__
-        raise _RefusedError(
-            f'numbers of type {found}; plain ones are {", ".join(DTYPES)}'
-        )
-    return _DType(code)
+    return PlainArray()
 
 
 def _encode(*args: Any) -> bytes:
@@ -153,7 +94,7 @@ def _new_tuple(*args: Any) -> tuple:
 CALLS: dict[str, Callable[..., Any]] = {
     'numpy.core.multiarray._reconstruct': _new_array,
     'numpy._core.multiarray._reconstruct': _new_array,  # since NumPy 2
-    'numpy.dtype': _new_dtype,
+    'numpy.dtype': PlainDType,
     '_codecs.encode': _encode,  # how protocol 2 writes bytes
     'collections.OrderedDict': _new_dict,
     'builtins.tuple': _new_tuple,
@@ -243,9 +184,9 @@ class _Machine:
     def build(self, _: None) -> None:
         """Complete an array or its type."""
         state, value = self.pop(), self.pop()
-        if not isinstance(value, (_Array, _DType)):
+        if not isinstance(value, (PlainArray, PlainDType)):
             raise _RefusedError(f'a state for a value of type {type(value).__name__}')
-        value.set_state(state)
+        value.__setstate__(state)
         self.stack.append(value)
 
     def set_items(self, items: list[Any]) -> None:
@@ -290,7 +231,7 @@ def read_pdparams(path: PathLike) -> dict[str, np.ndarray]:
         path: A file that ``paddle.save`` wrote for a layer's state dict.
 
     Returns:
-        Arrays of plain numbers by name, read-only views of the file's bytes.
+        Arrays of plain numbers by name.
 
     Raises:
         UserError: If the file cannot be read, is larger than 64 MB, is damaged, or
@@ -310,7 +251,7 @@ def read_pdparams(path: PathLike) -> dict[str, np.ndarray]:
         total = sum(array.nbytes for array in arrays.values())
         if total > len(data):
             raise _RefusedError(f'{total} bytes of arrays in {len(data)} of its own')
-    except _RefusedError as error:
+    except UnpicklingError as error:
         raise UserError(
             f'{path}: refused: holds {error}, where a .pdparams file has named arrays '
             'of plain numbers'
@@ -323,11 +264,14 @@ def _run(data: bytes) -> Any:
     machine = _Machine()
     end = 0
     try:
+        check_pickle(data)
         for step, (opcode, arg, position) in enumerate(pickletools.genops(data)):
             if step == MAX_STEPS:
                 raise _RefusedError(f'more than {MAX_STEPS} pickle opcodes')
             machine.step(opcode.name, arg)
             end = position + 1  # of STOP, which comes last, and alone is one byte
+    except HarmfulError as error:
+        raise _RefusedError(f'a pickle that may harm ({error})') from error
     except ValueError as error:  # pickletools: what it cannot parse
         raise _RefusedError('a pickle that is damaged or cut off') from error
     if end != len(data):
@@ -348,9 +292,9 @@ def _arrays(content: Any) -> dict[str, np.ndarray]:
         named = isinstance(value, tuple) and len(value) == 2
         if named and isinstance(value[0], str):
             value = value[1]
-        if not isinstance(value, _Array) or value.numbers is None:
+        if not isinstance(value, PlainArray) or not value.complete:
             raise _RefusedError(f'no array under {key[:80]!r}')
-        arrays[key] = value.numbers
+        arrays[key] = value.view(np.ndarray)
     if not arrays:
         raise _RefusedError('no arrays')
     return arrays

@@ -61,7 +61,7 @@ def write_contact_sheet(
     tiles = []
     for index in range(columns * rows):
         image, people = render_people(seed, index, size, persons)
-        if (index // columns + index) % 2:
+        if (index // columns + index % columns) % 2:
             image = draw_people(image, people, STYLE, thickness=1)
         tiles.append(image)
     write_image(path, make_grid(tiles, columns))

@@ -6,6 +6,7 @@ import json
 import os
 from functools import partial
 from pathlib import Path
+from typing import Callable
 
 import cv2
 
@@ -28,6 +29,9 @@ CATEGORY = {
     'skeleton': [list(link) for link in SKELETON],
 }
 """COCO's category of persons."""
+
+Sample = tuple[dict, list[dict]]
+"""COCO's record of an image, and its annotations."""
 
 
 def make_people(
@@ -72,7 +76,7 @@ def make_people(
     out = Path(out)
     _prepare(out, overwrite)
     render = partial(
-        write_image, out=out, seed=seed, size=size, persons=persons, first_id=first_id
+        _write_sample, out=out, seed=seed, size=size, persons=persons, first_id=first_id
     )
     records, people = _render_all(render, images, workers, progress)
     return _write_json(out / ANNOTATIONS, _content(seed, records, people))
@@ -88,9 +92,12 @@ def _content(seed: int, records: list, people: list) -> dict:
     }
 
 
-def _render_all(render, images: int, workers: int, progress: bool):
+def _render_all(
+    render: Callable[[int], Sample], images: int, workers: int, progress: bool
+) -> tuple[list[dict], list[dict]]:
     """Write all images; returns their COCO records and all annotations, in order."""
-    records, people = [], []
+    records: list[dict] = []
+    people: list[dict] = []
     with mapper(workers) as run:
         results = run(render, range(images))
         for record, found in progress_bar(results, images, progress):
@@ -99,9 +106,14 @@ def _render_all(render, images: int, workers: int, progress: bool):
     return records, people
 
 
-def write_image(
-    index: int, out: Path, seed: int, size, persons, first_id: int
-) -> tuple[dict, list[dict]]:
+def _write_sample(
+    index: int,
+    out: Path,
+    seed: int,
+    size: tuple[int, int],
+    persons: tuple[int, int],
+    first_id: int,
+) -> Sample:
     """Write one image; returns its COCO record and its annotations."""
     image, people = render_people(seed, index, size, persons)
     image_id = first_id + index
@@ -116,7 +128,14 @@ def write_image(
     return record, people
 
 
-def _check(images, seed, size, persons, workers, first_id) -> None:
+def _check(
+    images: int,
+    seed: int,
+    size: tuple[int, int],
+    persons: tuple[int, int],
+    workers: int,
+    first_id: int,
+) -> None:
     least, most = persons
     for wrong, message in (
         (images < 1, f'images must be at least 1, not {images}'),

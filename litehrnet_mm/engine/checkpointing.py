@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.dist import is_main_process
-from mmengine.hooks import CheckpointHook
+from mmengine.hooks import CheckpointHook, EMAHook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
-from litehrnet_mm.checkpoints.files import not_finite
+from litehrnet_mm.checkpoints.files import is_local, not_finite
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.engine.building import bare_model
 from litehrnet_mm.engine.whole_files import (
@@ -22,9 +22,13 @@ from litehrnet_mm.engine.whole_files import (
     PART,
     drop_part,
     name_part,
+    settle_last,
     write_part,
 )
 from litehrnet_mm.registry import HOOKS
+
+INTERIM = 'interim_ckpt'
+"""Under this name a run knows the checkpoint that it saved between regular ones."""
 
 
 @HOOKS.register_module()
@@ -35,7 +39,8 @@ class WholeCheckpointHook(CheckpointHook):
     ``last_checkpoint``; older ones are removed afterwards, not before. If it cannot be
     written, as on a full disk, training goes on with an error in the log, what was
     saved before stays, and the run ends with an error if that was its last one. Weights
-    that are not finite are never saved. ``tools/train.py`` puts it in the place of
+    that are not finite are never saved. What was saved out of turn is removed after the
+    next regular checkpoint. ``tools/train.py`` puts it in the place of
     ``CheckpointHook``.
 
     Args:
@@ -44,17 +49,34 @@ class WholeCheckpointHook(CheckpointHook):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        if self.backend_args is None and self.file_client_args is None:
+        on_disk = self.out_dir is None or is_local(str(self.out_dir))
+        if on_disk and self.backend_args is None and self.file_client_args is None:
             self.backend_args = dict(backend=BACKEND)
         self.failure: str | None = None
 
     def before_train(self, runner: Runner) -> None:
-        """Remove what an ended run had half written."""
+        """Settle what an ended run had half done, and know what this one resumes."""
         super().before_train(runner)
         if is_main_process():
-            drop_part(Path(runner.work_dir) / LAST)
+            settle_last(Path(runner.work_dir))
             for part in Path(self.out_dir).glob(f'*.pth{PART}'):
                 part.unlink(missing_ok=True)
+        if runner._resume:
+            self._name_last(runner, runner._load_from)
+        if self.save_best:
+            self._set_best({key: self._own(path) for key, path in self._best().items()})
+
+    def _name_last(self, runner: Runner, path: str | None) -> None:
+        self.last_ckpt = path
+        runner.message_hub.update_info('last_ckpt', path)
+
+    def _own(self, path: str | None) -> str | None:
+        """A checkpoint in this run's folder: that of another run is not to be removed.
+
+        It is named as where it was when the run that is resumed knew it.
+        """
+        own = path and os.path.join(self.out_dir, os.path.basename(path))
+        return own if own and self.file_backend.isfile(own) else None
 
     def after_train(self, runner: Runner) -> None:
         """See that what training ended with was saved.
@@ -85,8 +107,27 @@ class WholeCheckpointHook(CheckpointHook):
         """
         _check_finite(runner, done)
         name = f'iter_{done}.pth'
-        self._save(runner, name, True, True, dict(epoch=runner.epoch, iter=done), False)
+        hub, path = runner.message_hub, os.path.join(self.out_dir, name)
+        before = hub.runtime_info.get(INTERIM)
+        if path != self.last_ckpt:  # which a regular save may have written just now
+            hub.update_info(INTERIM, path)
+        previous = self.last_ckpt
+        self._name_last(runner, path)
+        try:
+            meta = dict(epoch=runner.epoch, iter=done)
+            self._save(runner, name, True, True, meta, False)
+        except OSError:
+            self._name_last(runner, previous)
+            raise
+        if before != path:
+            self._remove(before)
         return name
+
+    def _remove(self, path: str | None) -> None:
+        """Remove a checkpoint that another one has replaced, if it is of this run."""
+        own = self._own(path)
+        if own and is_main_process():
+            self.file_backend.remove(own)
 
     def _save(
         self,
@@ -130,23 +171,23 @@ class WholeCheckpointHook(CheckpointHook):
         outdated = kept[: -self.max_keep_ckpts] if self.max_keep_ckpts > 0 else []
         self._keep(runner, kept[len(outdated) :])
         name = self.filename_tmpl.format(step)
-        previous, self.last_ckpt = self.last_ckpt, os.path.join(self.out_dir, name)
-        runner.message_hub.update_info('last_ckpt', self.last_ckpt)
+        previous = self.last_ckpt
+        self._name_last(runner, os.path.join(self.out_dir, name))
         kinds = (self.save_optimizer, self.save_param_scheduler)
         try:
             self._save(runner, name, *kinds, meta, self.by_epoch)
             self.failure = None
         except OSError as error:
-            self.last_ckpt = previous
+            self._name_last(runner, previous)
             self._keep(runner, before)
-            runner.message_hub.update_info('last_ckpt', previous)
             self.failure = _log_failure(name, error, previous)
             return
-        if is_main_process():
-            for number in outdated:
-                path = os.path.join(self.out_dir, self.filename_tmpl.format(number))
-                if self.file_backend.isfile(path):
-                    self.file_backend.remove(path)
+        for number in outdated:
+            self._remove(self.filename_tmpl.format(number))
+        interim = runner.message_hub.runtime_info.get(INTERIM)
+        if interim and self.save_optimizer and interim != self.last_ckpt:
+            self._remove(interim)
+            runner.message_hub.update_info(INTERIM, None)
 
     def _keep(self, runner: Runner, numbers: list[int]) -> None:
         if self.max_keep_ckpts > 0:
@@ -158,8 +199,7 @@ class WholeCheckpointHook(CheckpointHook):
         if not self.save_best:
             return
         _check_finite(runner, runner.iter)
-        single = len(self.key_indicators) == 1
-        before = {'': self.best_ckpt_path} if single else dict(self.best_ckpt_path_dict)
+        before = self._best()
         known = runner.message_hub.runtime_info
         scores = {key: x for key, x in known.items() if key.startswith('best_')}
         self._set_best(dict.fromkeys(before))
@@ -172,12 +212,17 @@ class WholeCheckpointHook(CheckpointHook):
             known.update(scores)
             _log_failure('the best checkpoint', error, self.last_ckpt)
             return
-        after = {'': self.best_ckpt_path} if single else dict(self.best_ckpt_path_dict)
+        after = self._best()
         self._set_best({key: after.get(key) or before[key] for key in before})
         for key, path in before.items():
-            replaced = path and after.get(key) and after[key] != path
-            if replaced and is_main_process() and self.file_backend.isfile(path):
-                self.file_backend.remove(path)
+            if after.get(key) and after[key] != path:
+                self._remove(path)
+
+    def _best(self) -> dict[str, str | None]:
+        """The best checkpoint by each metric; one metric alone has no name here."""
+        if len(self.key_indicators) == 1:
+            return {'': self.best_ckpt_path}
+        return dict(self.best_ckpt_path_dict)
 
     def _set_best(self, paths: dict[str, str | None]) -> None:
         if '' in paths:
@@ -203,7 +248,11 @@ def _check_finite(runner: Runner, done: int) -> None:
     Raises:
         UserError: If some are not.
     """
-    state = bare_model(runner).state_dict()
+    state = dict(bare_model(runner).state_dict())
+    for hook in runner.hooks:
+        if isinstance(hook, EMAHook):
+            averages = hook.ema_model.module.state_dict()
+            state.update({f'averaged {key}': value for key, value in averages.items()})
     wrong = not_finite(state)
     if wrong:
         raise diverged(

@@ -13,7 +13,9 @@ from mmengine.config import Config
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.engine.whole_files import newest_checkpoint
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+OF_FOLDERS = (errno.EACCES, errno.EPERM, errno.ESTALE)
+"""These count for files of the work folder only: data may be what cannot be read."""
 
 
 @contextmanager
@@ -33,13 +35,15 @@ def disk_errors(cfg: Config) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in NO_ROOM:
+        work = Path(cfg.work_dir)
+        of_ours = error.filename and work in Path(error.filename).parents
+        if error.errno not in (*OF_DISKS, *(OF_FOLDERS if of_ours else ())):
             raise
-        newest, _ = newest_checkpoint(Path(cfg.work_dir))
+        newest, _ = newest_checkpoint(work)
         raise UserError(
             f'{error.filename or f"a file in {cfg.work_dir}"} could not be written: '
             f'{error.strerror}; the newest whole checkpoint is {newest or "none"}: '
-            'train on with --resume once there is room'
+            'train on with --resume once it can be'
         ) from error
     finally:
         logging.raiseExceptions = shows

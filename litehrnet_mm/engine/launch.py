@@ -11,7 +11,9 @@ import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import is_main_process
+from mmengine.hooks import CheckpointHook
 from mmengine.logging import print_log
+from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from torch import Tensor
 
@@ -30,7 +32,7 @@ from litehrnet_mm.engine.messages import warn
 from litehrnet_mm.engine.preemption import PreemptibleRunner, ends_at_sigterm
 from litehrnet_mm.engine.preflight import check_data
 from litehrnet_mm.engine.settings_check import check_settings
-from litehrnet_mm.engine.whole_files import newest_checkpoint
+from litehrnet_mm.engine.whole_files import is_whole, newest_checkpoint
 
 TRAINING_STATE = ('optimizer', 'message_hub', 'meta')
 
@@ -171,16 +173,24 @@ def _check_amp(cfg: Config) -> None:
 
 def _make_safe(cfg: Config) -> None:
     """Have whole checkpoints, ends in good order, the same course after a resume."""
-    hook = cfg.get('default_hooks', {}).get('checkpoint')
-    if hook is not None and hook.get('type') == 'CheckpointHook':
-        hook.type = 'litehrnet_mm.WholeCheckpointHook'
-    guards = [
-        dict(type=f'litehrnet_mm.{name}Hook') for name in ('Preemption', 'LossGuard')
-    ]
+    by_default = dict(checkpoint=dict(type='CheckpointHook', interval=1))  # MMEngine's
+    hooks = {**by_default, **(cfg.get('default_hooks') or {})}
+    custom = [*(cfg.get('custom_hooks') or ())]
+    for hook in (*hooks.values(), *custom):
+        if isinstance(hook, dict) and _is_checkpoint_hook(hook.get('type')):
+            hook['type'] = 'litehrnet_mm.WholeCheckpointHook'
+    cfg.default_hooks = hooks
+    names = ('Preemption', 'LossGuard', 'SkipSeen')
+    guards = [dict(type=f'litehrnet_mm.{name}Hook') for name in names]
     seed = cfg.get('randomness', {}).get('seed')
     if seed is not None:
         guards.append(dict(type='litehrnet_mm.ReseedHook', seed=seed))
-    cfg.custom_hooks = [*(cfg.get('custom_hooks') or ()), *guards]
+    cfg.custom_hooks = [*custom, *guards]
+
+
+def _is_checkpoint_hook(kind: object) -> bool:
+    """Whether a type is MMEngine's own, by whatever name."""
+    return (HOOKS.get(kind) if isinstance(kind, str) else kind) is CheckpointHook
 
 
 def _check_launcher(cfg: Config) -> None:
@@ -222,26 +232,54 @@ def _read_start(cfg: Config) -> tuple[str | None, dict[str, Any] | None]:
     Returns:
         Its path and content; ``None`` for what there is not, or is no local file.
     """
-    source = cfg.get('load_from')
-    if cfg.get('resume') and source is None:
-        newest, damaged = newest_checkpoint(Path(cfg.work_dir))
-        for path in damaged:
-            warn(f'{path} is damaged and passed over')
-        if damaged and newest is None:
-            raise UserError(
-                f'no checkpoint in {cfg.work_dir} is whole, so there is nothing to '
-                'resume from: train without --resume, or into another --work-dir'
-            )
-        # MMEngine would look for it, too, and takes what is damaged.
-        source = cfg.load_from = str(newest) if newest else None
+    if cfg.get('resume') == 'auto' or (cfg.get('resume') and not cfg.get('load_from')):
+        newest = _find_newest(Path(cfg.work_dir))
         cfg.resume = newest is not None
+        if newest is not None:
+            # MMEngine would look for it, too, and takes what is damaged.
+            cfg.load_from = str(newest)
+    source = cfg.get('load_from')
     if source is None or not is_local(source):
         return source, None
     checkpoint = read_checkpoint(source)
-    lacking = [key for key in TRAINING_STATE if key not in checkpoint]
+    lacking = _lacking(checkpoint)
     if cfg.get('resume') and lacking:
         raise UserError(
-            f'{source} cannot be resumed from: it holds weights without '
-            f'{", ".join(lacking)}; start from it with --cfg-options load_from={source}'
+            f'{source} cannot be resumed from: it {lacking}; start from it with '
+            f'--cfg-options load_from={source}'
         )
     return source, checkpoint
+
+
+def _find_newest(work: Path) -> Path | None:
+    """The newest checkpoint of a work folder that can be resumed from, if it has any.
+
+    Raises:
+        UserError: If it has some, but none that can be.
+    """
+    newest, passed = newest_checkpoint(work, lambda path: _why_not(path) is None)
+    for path in passed:
+        warn(f'{path} is passed over: {_why_not(path)}')
+    if passed and newest is None:
+        raise UserError(
+            f'no checkpoint of {work} is whole and can be resumed from: train without '
+            '--resume into another --work-dir'
+        )
+    return newest
+
+
+def _why_not(path: Path) -> str | None:
+    """Why a checkpoint cannot be resumed from, if it cannot."""
+    if not is_whole(path):
+        return 'it is damaged'
+    try:
+        lacking = _lacking(read_checkpoint(str(path)))
+    except UserError as error:
+        return str(error)
+    return lacking and f'it {lacking}'
+
+
+def _lacking(checkpoint: Mapping[str, Any]) -> str | None:
+    """What a checkpoint does not hold of what training goes on with, if anything."""
+    lacking = [key for key in TRAINING_STATE if key not in checkpoint]
+    return f'holds weights without {", ".join(lacking)}' if lacking else None

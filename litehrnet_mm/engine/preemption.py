@@ -8,18 +8,21 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from itertools import islice
-from typing import Any, Callable
+from typing import Any, Callable, NoReturn
 
-import torch
-from mmengine.dist import all_reduce, get_world_size
 from mmengine.hooks import EMAHook, Hook
 from mmengine.logging import print_log
-from mmengine.runner import EpochBasedTrainLoop, Runner
+from mmengine.optim import OptimWrapper, OptimWrapperDict
+from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
+from litehrnet_mm.engine.agreement import any_process, fewest
 from litehrnet_mm.engine.checkpointing import WholeCheckpointHook
 from litehrnet_mm.registry import HOOKS
+
+
+class PreemptedExit(SystemExit):
+    """The end of a process at SIGTERM, with status 0."""
 
 
 @contextmanager
@@ -28,29 +31,40 @@ def ends_at_sigterm() -> Iterator[None]:
 
     Only the main thread of a process can listen; in others nothing changes.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if not _in_main_thread():
         yield
         return
-    former = signal.signal(signal.SIGTERM, _end)
+    former = signal.signal(signal.SIGTERM, _end_at_once)
     try:
         yield
+    except PreemptedExit as ended:
+        print_log(f'SIGTERM: ended, and {ended}', 'current')
+        raise SystemExit(0) from None
     finally:
-        signal.signal(signal.SIGTERM, former)
+        if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:
+            signal.signal(signal.SIGTERM, former)
 
 
-def _end(number: int, frame: Any) -> None:
-    print_log('SIGTERM: ended; nothing was new since the last checkpoint', 'current')
-    raise SystemExit(0)
+def _end_at_once(number: int, frame: Any) -> NoReturn:
+    _end('nothing was new since the last checkpoint')
+
+
+def _end(said: str) -> NoReturn:
+    """End, and mind no further SIGTERM: one often comes by more than one way."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise PreemptedExit(said)
 
 
 @HOOKS.register_module()
 class PreemptionHook(Hook):
     """Save and end with status 0 at SIGTERM.
 
-    The iteration that runs is finished, of training or of evaluation; the checkpoint is
-    ``iter_N.pth`` of the work folder, and ``--resume`` goes on from it. Where training
-    goes by epochs, the images that an epoch has seen already are then left out of it.
-    An evaluation is not made up for. ``tools/train.py`` adds this hook.
+    The iteration that runs is finished, of training or of evaluation, and where
+    gradients are accumulated all up to their use; the checkpoint is ``iter_N.pth`` of
+    the folder for checkpoints, and ``--resume`` goes on from it. Where there are
+    several processes, all end after the same iteration, if one of them was sent the
+    signal. What computes metrics after the last image is finished. An evaluation is not
+    repeated. ``tools/train.py`` adds this hook.
     """
 
     priority = 'LOWEST'
@@ -58,10 +72,13 @@ class PreemptionHook(Hook):
     def __init__(self) -> None:
         self.asked = False
         self._former: Any = None
+        self._common = 0
 
-    def before_train(self, runner: Runner) -> None:
-        """Listen; only the main thread of a process can."""
-        if threading.current_thread() is threading.main_thread():
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None
+    ) -> None:
+        """Listen from the first iteration on; only the main thread can."""
+        if self._former is None and _in_main_thread():
             self._former = signal.signal(signal.SIGTERM, self._note)
 
     def after_train(self, runner: Runner) -> None:
@@ -72,15 +89,6 @@ class PreemptionHook(Hook):
     def _note(self, number: int, frame: Any) -> None:
         self.asked = True
 
-    def before_train_epoch(self, runner: Runner) -> None:
-        """Leave out what the epoch had seen before it was interrupted."""
-        loop = runner.train_loop
-        if isinstance(loop, EpochBasedTrainLoop):
-            seen = loop.iter - loop.epoch * len(loop.dataloader)
-            if 0 < seen <= len(loop.dataloader):
-                batches = loop.dataloader.batch_sampler
-                batches.sampler = _Rest(batches.sampler, seen * batches.batch_size)
-
     def after_train_iter(
         self,
         runner: Runner,
@@ -89,55 +97,49 @@ class PreemptionHook(Hook):
         outputs: Any = None,
     ) -> None:
         """Save and end, if any process was asked to: all do in the same iteration."""
-        asked = self.asked
-        if get_world_size() > 1:
-            device = 'cuda' if torch.distributed.get_backend() == 'nccl' else 'cpu'
-            answers = torch.tensor(int(asked), device=device)
-            all_reduce(answers, 'max')
-            asked = bool(answers)
-        if asked:
-            self._save_and_end(runner, runner.iter + 1)
+        if any_process(self.asked) and not _holds_gradients(runner.optim_wrapper):
+            _save_and_end(runner, runner.iter + 1)
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Agree on iterations that all processes have: some have one more."""
+        self._common = fewest(len(runner.val_dataloader))
 
     def before_val_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None
     ) -> None:
-        """Save and end, if this process was asked to.
+        """Save and end, if any process was asked to."""
+        if batch_idx < self._common and any_process(self.asked):
+            for hook in runner.hooks:
+                if isinstance(hook, EMAHook):  # has put its averages into the model
+                    hook.after_val_epoch(runner)
+            _save_and_end(runner, runner.iter)
 
-        Processes may have other numbers of images to evaluate, and cannot agree here.
-        """
-        if not self.asked:
-            return
-        for hook in runner.hooks:
-            if isinstance(hook, EMAHook):  # has put its averages into the model
-                hook.after_val_epoch(runner)
-        self._save_and_end(runner, runner.iter)
-
-    @staticmethod
-    def _save_and_end(runner: Runner, done: int) -> None:
-        """Save after so many iterations, and end."""
-        said = 'the config has no checkpoint hook, so nothing is saved'
-        for hook in runner.hooks:
-            if isinstance(hook, WholeCheckpointHook):
-                said = f'saved {hook.save_now(runner, done)}; --resume goes on'
-        print_log(f'SIGTERM: ended, and {said}', 'current')
-        raise SystemExit(0)
+    def after_val_epoch(
+        self, runner: Runner, metrics: dict[str, float] | None = None
+    ) -> None:
+        """Save and end, if any process was asked to."""
+        if any_process(self.asked):
+            _save_and_end(runner, runner.iter)
 
 
-class _Rest:
-    """A sampler without its first samples, once."""
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
-    def __init__(self, sampler: Any, seen: int) -> None:
-        self.sampler, self.seen = sampler, seen
 
-    def __iter__(self):
-        seen, self.seen = self.seen, 0
-        return islice(iter(self.sampler), seen, None)
+def _holds_gradients(wrapper: OptimWrapper | OptimWrapperDict) -> bool:
+    """Whether gradients wait for more of them, which no checkpoint would have."""
+    several = isinstance(wrapper, OptimWrapperDict)
+    wrappers = wrapper.values() if several else [wrapper]
+    return not all(one.should_update() for one in wrappers)
 
-    def __len__(self) -> int:
-        return len(self.sampler)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.sampler, name)
+def _save_and_end(runner: Runner, done: int) -> NoReturn:
+    """Save after so many iterations, and end."""
+    said = 'the config has no checkpoint hook of ours, so nothing is saved'
+    for hook in runner.hooks:
+        if isinstance(hook, WholeCheckpointHook):
+            said = f'saved {hook.save_now(runner, done)}; --resume goes on'
+    _end(said)
 
 
 class PreemptibleRunner(Runner):

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Callable
 
 from mmengine.fileio import LocalBackend, register_backend
 
@@ -99,46 +100,85 @@ def is_whole(path: Path) -> bool:
     return True
 
 
-def newest_checkpoint(folder: Path) -> tuple[Path | None, list[Path]]:
+def newest_checkpoint(
+    folder: Path, usable: Callable[[Path], bool] = is_whole
+) -> tuple[Path | None, list[Path]]:
     """The checkpoint of a work folder to go on from.
 
     Args:
-        folder: Of a run.
+        folder: Of a run. Its checkpoints may be in another one, which is found by what
+            is named as the last.
+        usable: Whether a checkpoint will do.
 
     Returns:
         The one that is named there as the last, or else that of the most iterations;
-        the first that is whole, ``None`` if none is. And those that were passed over.
+        the first that will do, ``None`` if none does. And those that were passed over.
     """
-    damaged = []
+    passed = []
     for path in _candidates(folder):
-        if is_whole(path):
-            return path, damaged
-        damaged.append(path)
-    return None, damaged
+        if usable(path):
+            return path, passed
+        passed.append(path)
+    return None, passed
+
+
+def settle_last(folder: Path) -> None:
+    """Finish naming the last checkpoint, or undo it, where an ended run had begun to.
+
+    It had the checkpoint's name on the disk before the checkpoint had it.
+    """
+    last = folder / LAST
+    begun = _named_in(_part(last))
+    if begun is not None and is_whole(begun):
+        name_part(last)
+    else:
+        drop_part(last)
 
 
 def _candidates(folder: Path) -> Iterator[Path]:
     # A run that was killed between the two names knew which was to be the last.
-    named = filter(None, (_named_in(_part(folder / LAST)), _named_in(folder / LAST)))
-    first = list(dict.fromkeys(named))
+    files = (_part(folder / LAST), folder / LAST)
+    first = list(dict.fromkeys(filter(None, map(_named_in, files))))
     yield from first
+    named = [path for path in map(_read_name, files) if path and path.suffix == '.pth']
+    elsewhere = [path.parent for path in named if path.parent != Path()]
     by_kind: dict[str, dict[Path, int]] = {'epoch': {}, 'iter': {}}
-    for path in folder.glob('*.pth'):
-        found = NUMBERED.fullmatch(path.name)
-        if found and path not in first:
-            by_kind[found[1]][path] = int(found[2])
+    for place in dict.fromkeys([folder, *elsewhere]):
+        for path in _checkpoints_in(place):
+            found = NUMBERED.fullmatch(path.name)
+            if found and path not in first:
+                by_kind[found[1]][path] = int(found[2])
     yield from _merged(*(sorted(x, key=x.get) for x in by_kind.values()))
+
+
+def _checkpoints_in(folder: Path) -> list[Path]:
+    try:
+        return [*folder.glob('*.pth')]
+    except (OSError, ValueError):  # of a name that no folder can have
+        return []
+
+
+def _read_name(file: Path) -> Path | None:
+    """The path that a file holds, of whatever."""
+    try:
+        return Path(file.read_text(encoding='utf-8').strip())
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def _named_in(file: Path) -> Path | None:
     """The checkpoint whose path a file holds, if it is there."""
-    try:
-        found = Path(file.read_text(encoding='utf-8').strip())
-        # The work folder may have been moved, or be another one's relative path.
-        places = (found, file.parent / found.name)
-        return next((path for path in places if path.is_file()), None)
-    except (OSError, UnicodeDecodeError):  # also of a name that is too long
+    found = _read_name(file)
+    if found is None:
         return None
+    # The work folder may have been moved or copied: what is in this one counts.
+    for path in (file.parent / found.name, found):
+        try:
+            if path.is_file():
+                return path
+        except (OSError, ValueError):  # of a name that is too long, or none
+            continue
+    return None
 
 
 def _merged(epochs: list[Path], iterations: list[Path]) -> Iterator[Path]:

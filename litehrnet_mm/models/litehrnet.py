@@ -165,8 +165,8 @@ class LiteHRNet(BaseModule):
         keypoints move by (docs/reliability.md).
         """
         device = x.device.type
-        known = torch.amp.is_autocast_available(device)  # not so of 'meta'
-        autocast = known and torch.is_autocast_enabled(device)
+        # 'meta' knows no autocast; PyTorch 2.6 cannot compile the question which do.
+        autocast = device != 'meta' and torch.is_autocast_enabled(device)
         if not autocast or torch.get_autocast_dtype(device) != torch.bfloat16:
             return self.stem(x)
         with torch.autocast(device, enabled=False):

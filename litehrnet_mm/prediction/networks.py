@@ -120,6 +120,24 @@ def split_model(words: Sequence[str]) -> tuple[list[str], list[str]]:
     return list(words[:count]), list(words[count:])
 
 
+def open_exported(path: Path, threads: int = 0) -> PoseRuntime | SegRuntime:
+    """Open an exported file for whatever task it is, once it has been looked through.
+
+    Args:
+        path: The file.
+        threads: Threads of the CPU; 0 leaves it to ONNX Runtime.
+
+    Raises:
+        UserError: If it cannot be used, or is hostile.
+    """
+    if path.is_file():
+        check_onnx(path)
+    try:
+        return open_runtime(path, threads=threads)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
 def open_network(
     model: Sequence[str], options: dict | None = None, device: str | None = None
 ) -> Network:
@@ -139,12 +157,7 @@ def open_network(
                 f'--cfg-options and --device are for a config and its checkpoint, and '
                 f'{model[0]} is an ONNX file'
             )
-        if Path(model[0]).is_file():
-            check_onnx(Path(model[0]))
-        try:
-            return open_runtime(model[0])
-        except ValueError as error:
-            raise UserError(str(error)) from error
+        return open_exported(Path(model[0]))
     path, checkpoint = model
     cfg = load_config(path, options or {})
     net = load_model(cfg, path, checkpoint)

@@ -115,7 +115,7 @@ class OnnxBoxes(Boxes):
     def __init__(self, path: Path, min_score: float) -> None:
         if not path.is_file():
             raise UserError(f'no such detector: {path}')
-        check_onnx(path)
+        check_onnx(path, operators=None)
         try:
             self.session = open_session(path)
         except ValueError as error:

@@ -112,11 +112,11 @@ def test_bombs(tmp_path, opcodes):
     [
         lambda one: one['pred_instances']['keypoints'].fill(np.nan),
         lambda one: one['gt_instances']['bbox_scores'].fill(np.inf),
+        lambda one: one['gt_instances'].update(bboxes=np.ones(4)),
+        lambda one: one['gt_instances'].update(bbox_scores=np.ones(2)),
         lambda one: one.update(img_id='1'),
         lambda one: one.update(id=None),
-        lambda one: one['pred_instances'].update(
-            keypoints=one['pred_instances']['keypoints'].astype(object)
-        ),
+        lambda one: one['pred_instances'].update(keypoints=[[1, 2]]),
     ],
 )
 def test_samples_that_are_no_numbers(tmp_path, change):
@@ -124,6 +124,14 @@ def test_samples_that_are_no_numbers(tmp_path, change):
     change(one)
     path = write_dump(tmp_path / 'dump.pkl', [one])
     with pytest.raises(UserError, match='not hold the predictions'):
+        read_dump(path)
+
+
+@pytest.mark.parametrize('kind', [object, 'U1', 'c8', [('x', 'f4')], 'M8[s]'])
+def test_arrays_of_no_plain_numbers(tmp_path, kind):
+    one = sample(1, 1, pose(0, 0), extra=np.zeros(2, kind))
+    path = write_dump(tmp_path / 'dump.pkl', [one])
+    with pytest.raises(UserError, match=f'{path} .*numbers of type'):
         read_dump(path)
 
 

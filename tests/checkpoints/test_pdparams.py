@@ -90,7 +90,6 @@ def test_other_protocols_are_refused(read, protocol):
         lambda marker: Call(np.fromfile, str(marker)),
         lambda marker: Call(Path, str(marker)),
         lambda marker: Call(open, str(marker), 'w'),
-        lambda marker: Call(bytearray, 10),
     ],
 )
 def test_a_call_is_refused_and_not_made(read, tmp_path, protocol, call):
@@ -111,9 +110,9 @@ def test_a_call_by_another_opcode_is_refused(read, tmp_path):
     assert not marker.exists()
 
 
-def array_pickle(shape=(2,), code='f4', data=b'\0' * 8, order='<') -> bytes:
+def array_pickle(shape=(2,), code='f4', data=b'\0' * 8, order='<', flags=0) -> bytes:
     """A pickle of one array, whose parts need not agree."""
-    state = (3, order, None, None, None, -1, -1, 0)
+    state = (3, order, None, None, None, -1, -1, flags)
     dtype = Call(np.dtype, code, False, True, state=state)
     array_state = (1, shape, dtype, False, data)
     reconstruct = np.core.multiarray._reconstruct
@@ -123,6 +122,11 @@ def array_pickle(shape=(2,), code='f4', data=b'\0' * 8, order='<') -> bytes:
 
 def test_the_array_that_the_faults_start_from_is_good(read):
     np.testing.assert_array_equal(read(array_pickle())['w'], np.zeros(2, 'f4'))
+
+
+def test_numbers_of_another_order_of_bytes_are_read(read):
+    data = np.array([1, 2], '>f4').tobytes()
+    assert read(array_pickle(data=data, order='>'))['w'].tolist() == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -140,8 +144,9 @@ def test_the_array_that_the_faults_start_from_is_good(read):
         (dict(code='S4'), ["'S4'"]),
         (dict(code='c8'), ["'c8'"]),
         (dict(code=4), ['numbers of type int']),
-        (dict(order='>'), ['little-endian']),
-        (dict(order='|'), ['little-endian']),
+        (dict(order='|'), ['unknown order']),
+        (dict(order=None), ['unknown order']),
+        (dict(flags=63), ['not plain']),
         (dict(data='12345678'), ['not given as bytes']),
         (dict(data=8), ['not given as bytes']),
     ],
@@ -237,10 +242,12 @@ def test_a_size_that_a_file_claims_takes_no_memory(read, claim):
 
 def test_tuples_within_tuples_neither_hang_nor_crash(read):
     deep = b'\x80\x02)' + b'\x85' * 500_000
-    assert_refused(read, b'\x80\x02}' + deep[2:] + b'K\x01s.', 'a key that is no name')
-    assert_refused(read, deep + b'.', 'no dictionary')
+    assert_refused(
+        read, b'\x80\x02}' + deep[2:] + b'K\x01s.', 'tuple that is too large'
+    )
+    assert_refused(read, deep + b'.', 'nested too deep')
     wide = b')' + b'q\x00h\x00\x86' * 200  # 2**200 leaves, if anyone counted
-    assert_refused(read, b'\x80\x02}' + wide + b'K\x01s.', 'a key that is no name')
+    assert_refused(read, b'\x80\x02}' + wide + b'K\x01s.', 'tuple that is too large')
 
 
 def test_one_array_many_times_is_no_way_to_fill_the_memory(read):
@@ -250,6 +257,12 @@ def test_one_array_many_times_is_no_way_to_fill_the_memory(read):
     )
     data = b'\x80\x02}X\x01\x00\x00\x00w' + array + b's(' + entries + b'u.'
     assert_refused(read, data, '400000 bytes of arrays')
+
+
+def test_one_text_encoded_many_times_is_no_way_either(read):
+    start = b'\x80\2}c_codecs\nencode\nq\0' + b'X\xe8\3\0\0' + b'a' * 1000 + b'q\1'
+    start += b'X\6\0\0\0latin1q\2'
+    assert_refused(read, start + b'h\0h\1h\2\x86R' * 99 + b'.', 'over and over')
 
 
 def test_too_many_steps_and_too_large_a_file_are_refused(read, tmp_path):

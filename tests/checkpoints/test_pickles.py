@@ -22,11 +22,19 @@ from litehrnet_mm.cli import UserError
 WEIGHTS = dict(w=torch.arange(5000.0), b=torch.ones(3))
 
 
+ENCODE = b'c_codecs\nencode\nq\0X\xe8\3\0\0' + b'a' * 1000 + b'q\1'
+ENCODE += b'X\6\0\0\0latin1q\2'
+SET = b'cbuiltins\nset\nq\0](' + b'N' * 1000
+
+
 @pytest.mark.parametrize('protocol', range(6))
 def test_what_pickle_writes_is_passed(protocol):
     value = [collections.OrderedDict(x=[(1, ('a', None))] * 100), np.ones((2, 3))]
     data = pickle.dumps(value, protocol)
     assert check_pickle(data) == len(data)
+    for many in (list(np.ones((300, 1))), list(np.arange(300.0)), [{1}, {2}] * 99):
+        data = pickle.dumps(many, protocol)
+        assert check_pickle(data) == len(data)
     large = pickle.dumps(tuple(range(100_000)), protocol)
     assert check_pickle(large) == len(large)
 
@@ -45,6 +53,16 @@ def test_what_pickle_writes_is_passed(protocol):
         (b'\x86', 'more than it has made'),
         (b'N\xff', 'damaged'),
         (b'cos\nsystem', 'cut off'),
+        (ENCODE + b'(' + b'h\0h\1h\2\x86R' * 50 + b't', 'over and over'),
+        (ENCODE + b'h\1h\2\x86q\3(' + b'h\0h\3R' * 50 + b't', 'over and over'),
+        (ENCODE + b'(' + b'Nh\1b' * 50 + b't', 'over and over'),
+        (ENCODE + b'h\0h\1h\1\x86R', 'encodes'),
+        (SET + b'e\x85q\1(' + b'h\0h\1R' * 50 + b't', 'over and over'),
+        (b'(' + b'\x8f' * 300 + b't', 'over and over'),
+        (b'ctorch\nFloatTensor\nK\1\x85R', 'calls .*FloatTensor'),
+        (b'ctorch\nTensor\nK\1\x85\x81', 'calls .*Tensor'),
+        (b'ctorch\nFloatStorage\nK\1\x85R', 'calls .*FloatStorage'),
+        (b'cmmengine.logging\nHistoryBuffer\n)R', 'calls .*HistoryBuffer'),
     ],
 )
 def test_what_would_harm_is_refused(opcodes, words):

@@ -469,16 +469,19 @@ def test_first_id_moves_names_and_ids_only(out, tmp_path):
     assert (tmp_path / 'images' / name).read_bytes() == original
 
 
-def test_contact_sheet_draws_over_half_of_the_images(tmp_path):
+@pytest.mark.parametrize('columns', [2, 3])
+def test_contact_sheet_draws_over_half_of_the_images(tmp_path, columns):
     path, look = tmp_path / 'new' / 'sheet.png', ((160, 128), (3, 3))
-    write_contact_sheet(path, 4, columns=2, rows=2, size=look[0], persons=look[1])
+    write_contact_sheet(path, 4, columns=columns, rows=2, size=look[0], persons=look[1])
     sheet = cv2.imread(str(path))
-    assert sheet.shape == (2 * 132, 2 * 164, 3)
-    tiles = [sheet[r : r + 128, c : c + 160] for r in (2, 134) for c in (2, 166)]
+    assert sheet.shape == (2 * 132, columns * 164, 3)
+    places = [(r, c) for r in (2, 134) for c in range(2, sheet.shape[1], 164)]
+    tiles = [sheet[r : r + 128, c : c + 160] for r, c in places]
     plain = [
         np.array_equal(t, render_people(4, k, *look)[0]) for k, t in enumerate(tiles)
     ]
-    assert plain == [True, False, False, True]
+    places = [(row, column) for row in range(2) for column in range(columns)]
+    assert plain == [(row + column) % 2 == 0 for row, column in places]
 
 
 def test_prediction_sheet_enlarges_and_leaves_out_what_is_doubtful(out, tmp_path):

@@ -12,6 +12,7 @@ from litehrnet_mm.deploy.graphs import ExportedModel
 from litehrnet_mm.deploy.plan import Plan, Wanted
 from litehrnet_mm.engine.building import build_model
 from litehrnet_mm.engine.config_file import load_config
+from litehrnet_mm.prediction.onnx_check import check_onnx
 from litehrnet_mm.runtime.model import RuntimeModel
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
@@ -81,4 +82,5 @@ def test_every_network_is_exported(path, dynamic, tmp_path):
             export(model, cfg, out, plan)
     else:
         assert export(model, cfg, out, plan) <= 1e-4
+        check_onnx(out)  # has no operators but those that are known
     assert out.is_file() != (fixed and bool(dynamic))

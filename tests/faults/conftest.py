@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Callable
 
@@ -21,6 +22,14 @@ def people(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp('people')
     write_people(root)
     return root
+
+
+@pytest.fixture(autouse=True)
+def sigterm_as_before():
+    """A run that ended at SIGTERM minds no further one."""
+    former = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, former)
 
 
 @pytest.fixture

@@ -78,8 +78,15 @@ def command(people: Path, work: Path, length: int, *more: str, **kind: bool) -> 
 
 
 def start(words: list[str], log: Path, **settings: object) -> subprocess.Popen:
-    """Start a run; its output goes into the log, which is emptied."""
+    """Start a run; its output goes into the log, which is emptied.
+
+    Args:
+        words: The command.
+        log: A file.
+        **settings: Those of ``Popen``; ``env`` has only what differs.
+    """
     env = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT)}
+    env.update(settings.pop('env', {}))
     with log.open('w') as out:
         return subprocess.Popen(
             words, cwd=ROOT, stdout=out, stderr=out, env=env, **settings

@@ -23,7 +23,7 @@ def test_killed_runs_reach_the_same_weights():
         [sys.executable, SCRIPT, '--kills', '2'],
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=560,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert 'bit for bit those of runs that were left alone' in done.stdout
@@ -136,6 +136,6 @@ def test_killed_between_the_two_names(prepare, resume, monkeypatch, tmp_path):
 
 def test_nothing_whole_is_left_to_resume_from(prepare, resume, tmp_path):
     (tmp_path / 'epoch_1.pth').write_bytes(b'PK')
-    with pytest.raises(UserError, match=r'no checkpoint in .* is whole'):
+    with pytest.raises(UserError, match=r'no checkpoint of .* is whole'):
         resume(prepare(tmp_path, 1))
     assert [path.name for path in tmp_path.iterdir()] == ['epoch_1.pth']

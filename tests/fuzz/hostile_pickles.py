@@ -17,7 +17,8 @@ OPEN = f'open({str(MARKER)!r}, "w")'
 
 def text(value: str) -> bytes:
     """A string as protocol 2 has it."""
-    return b'X' + struct.pack('<I', len(value)) + value.encode()
+    data = value.encode()
+    return b'X' + struct.pack('<I', len(data)) + data
 
 
 def call(module: str, name: str, *args: str) -> bytes:
@@ -102,6 +103,51 @@ def bombs() -> Iterator[bytes]:
         + big(2**40)
         + b'\x85K\0\x85\x89ccollections\nOrderedDict\n)RtR'
     )
+
+    yield from numpy_bombs()
+    yield from copies()
+
+
+def numpy_bombs() -> Iterator[bytes]:
+    """States with which NumPy's ``__setstate__`` ends the interpreter."""
+    array = 'c{}\n_reconstruct\ncnumpy\nndarray\nK\0\x85' + '{}\x87R(K\1K\x64\x85'
+    array = array.format('numpy.core.multiarray', text('b').decode('latin1'))
+    start, end = array.encode('latin1'), b'\x89]tb'
+    flags = b'(K\4' + text('<') + b'NNN' + 2 * b'J\xff\xff\xff\xff' + b'K\x3ftb'
+    for code, state in (('O8', b''), ('f8', flags), ('V8', b''), ('S8', b'')):
+        kind = b'cnumpy\ndtype\n' + text(code) + b'\x89\x88\x87R' + state
+        yield start + kind + end
+        # As a scalar, whose type this is, too.
+        scalar = b'cnumpy.core.multiarray\nscalar\n'
+        yield scalar + kind + text('x') + b'\x86R'
+    plain = b'(K\3' + text('<') + b'NNN' + 2 * b'J\xff\xff\xff\xff' + b'K\0tb'
+    number = b'cnumpy\ndtype\n' + text('f8') + b'\x89\x88\x87R' + plain
+    yield start + number + end
+    yield b'cnumpy\nndarray\n' + big(2**33) + b'\x85\x85R'
+    yield b'cnumpy\nndarray\n' + big(2**33) + b'\x85\x85\x81'
+
+
+def copies() -> Iterator[bytes]:
+    """Calls of a few bytes that copy what the file holds once, 2,000 times."""
+    memo = b'q\x63'
+    long = text('a' * 2_000_000)
+    encode = b'c_codecs\nencode\nq\x60' + long + b'q\x61' + text('latin1') + b'q\x62'
+    yield b'(' + encode + b'h\x60h\x61h\x62\x86R' * 2_000 + b't'
+    yield b'](' + encode + b'h\x61h\x62\x86' + memo + b'h\x60h\x63R' * 2_000 + b'e'
+    slow = text('ä\u4e00' * 300_000) + text('punycode')
+    yield b'c_codecs\nencode\n' + slow + b'\x86R'
+    numbers = b'](' + b''.join(b'M' + struct.pack('<H', k) for k in range(60_000))
+    for name in ('builtins\nset', 'collections\nCounter'):
+        many = b'h\x60h\x61R' * 2_000
+        called = f'c{name}\n'.encode() + b'q\x60' + numbers + b'e\x85q\x61'
+        yield b'(' + called + many + b't'
+    # Classes that PyTorch lets in, made by their size, or of what a list repeats.
+    for name in ('torch\nFloatTensor', 'torch\nTensor'):
+        yield f'c{name}\n'.encode() + big(2**33) + b'\x85R'
+        yield f'c{name}\n'.encode() + big(2**33) + b'\x85\x81'
+    texts = b'](' + long + b'q\x61' + b'h\x61' * 999 + b'e'
+    history = b'cmmengine.logging.history_buffer\nHistoryBuffer\n'
+    yield history + texts + b'q\x62h\x62\x86R'
 
 
 def big(number: int) -> bytes:

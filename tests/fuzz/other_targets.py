@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from hostile_graphs import HOSTILE
 from hostile_pickles import hide
 from isolation import Files, Input
 from made_up import pose, sample
@@ -18,7 +19,7 @@ from mutations import BYTES, JSON
 from onnx import TensorProto, helper, numpy_helper
 from target import Target
 
-from litehrnet_mm.analysis.dumps import read_dump
+from litehrnet_mm.analysis.dumps import USED, read_dump
 from litehrnet_mm.prediction.networks import open_network, takes_boxes
 from litehrnet_mm.prediction.onnx_detector import OnnxBoxes
 
@@ -114,18 +115,64 @@ def run_network(folder: Path) -> Any:
     return 'segmentation', labels.shape, labels.dtype.name, right, set(colours)
 
 
+def is_number(value: Any, low: float, high: float) -> bool:
+    """Whether a value is a number strictly between two."""
+    return type(value) in (int, float) and low < value < high
+
+
+def told_faults(model: onnx.ModelProto) -> list[str]:
+    """Facts that cannot be, by a check written down here once more."""
+    facts = {
+        x.key.removeprefix('litehrnet_mm.'): json.loads(x.value)
+        for x in model.metadata_props
+        if x.key.startswith('litehrnet_mm.')
+    }
+    numbers = dict(padding=(0, 100), threshold=(0, 1))
+    wrong = [
+        key
+        for key, limits in numbers.items()
+        if facts.get(key) is not None and not is_number(facts[key], *limits)
+    ]
+    wrong += [k for k in ('rgb', 'udp') if k in facts and type(facts[k]) is not bool]
+    for key, low in dict(mean=-1e30, std=0).items():
+        if not all(is_number(value, low, 1e30) for value in facts[key]):
+            wrong.append(key)
+    if facts['task'] == 'pose':
+        wrong += ['padding'] * (facts.get('padding') is None)
+        count = range(len(facts['keypoints']))
+        wrong += ['flip_pairs'] * (sorted(facts['flip_pairs']) != list(count))
+        joints = [joint for pair in facts['skeleton'] for joint in pair]
+        wrong += ['skeleton'] * any(joint not in count for joint in joints)
+    return wrong
+
+
 def judge_network(expected: Any, found: Any, item: Input) -> str:
-    """It finds what it says it finds, in numbers, and has no weights that are none."""
+    """It finds and tells what can be, in numbers, and has no weights that are none."""
     model = onnx.load_from_string(item.files['x.onnx'])
     for weight in model.graph.initializer:
         if not np.isfinite(numpy_helper.to_array(weight)).all():
             return f'the weights {weight.name} are not finite'
+    wrong = told_faults(model)
+    if wrong or reads_files(model):
+        return f'has facts that cannot be: {wrong}, or weights in another file'
     if found[0] == 'segmentation':
         right = found[1:] == ((30, 20), 'uint8', True, {3})
     else:
         count = len(found[4][0])
         right = found[1:4] == ((1, count, 2), (1, count), True)
     return '' if right else f'found {found}'
+
+
+def reads_files(model: onnx.ModelProto) -> bool:
+    """Whether it has tensors in other files, wherever in it."""
+    return b'location' in model.graph.SerializeToString()
+
+
+def hostile_graph(data: bytes, other: bytes, chance: random.Random) -> bytes:
+    """Make a graph a hostile one."""
+    model = onnx.load_from_string(data)
+    chance.choice(HOSTILE)(model)
+    return model.SerializeToString()
 
 
 def told_otherwise(data: bytes, other: bytes, chance: random.Random) -> bytes:
@@ -211,6 +258,8 @@ def detect(folder: Path) -> Any:
 
 def judge_detector(expected: Any, found: Any, item: Input) -> str:
     """Boxes with scores, in numbers."""
+    if reads_files(onnx.load_from_string(item.files['x.onnx'])):
+        return 'has weights in another file'
     return '' if found == (2, (5,), True) else f'found {found}'
 
 
@@ -240,11 +289,39 @@ def read_samples(folder: Path) -> Any:
     for one in read_dump(folder / 'x.pkl'):
         predicted = one['pred_instances']
         parts = [predicted[key] for key in ('keypoints', 'keypoint_scores')]
+        more = (one['gt_instances'], predicted)
+        parts += [held[key] for held in more for key in USED if key in held]
         numbers = [np.asarray(part) for part in parts]
         finite = all(bool(np.isfinite(x).all()) for x in numbers)
         shapes = [(x.shape, x.dtype.kind) for x in numbers]
         found.append((type(one['id']), type(one['img_id']), shapes, finite))
     return found
+
+
+def other_values(data: bytes, other: bytes, chance: random.Random) -> bytes:
+    """Put a value that cannot be in the place of one that evaluation needs."""
+    samples = pickle.loads(data)
+    one = chance.choice(samples)
+    if chance.random() < 0.3:
+        key = chance.choice(('id', 'img_id'))
+        one[key] = chance.choice(
+            (None, '1', 0.5, [0.5], -1, True, np.float32(1), 2**70)
+        )
+        return pickle.dumps(samples, 2)
+    held = one[chance.choice(('pred_instances', 'gt_instances'))]
+    key = chance.choice(
+        [k for k in ('keypoints', 'keypoint_scores', *USED) if k in held]
+    )
+    array = np.array(held[key])
+    how = chance.randrange(3)
+    if how == 0:
+        array.flat[0] = chance.choice((np.nan, np.inf, -np.inf))
+        held[key] = array if chance.random() < 0.5 else torch.from_numpy(array)
+    elif how == 1:
+        held[key] = chance.choice((None, 'x', array.tolist(), array.astype(complex)))
+    else:
+        held[key] = array.reshape(-1)
+    return pickle.dumps(samples, 2)
 
 
 def judge_samples(expected: Any, found: Any, item: Input) -> str:
@@ -261,11 +338,14 @@ TARGETS = [
     Target('ONNX', onnx_seeds, 'x.onnx', BYTES, run_network, judge_network),
     Target('ONNX, metadata', onnx_seeds, 'x.onnx', {'facts': told_otherwise},
            run_network, judge_network),
-    Target('ONNX, graph', onnx_seeds, 'x.onnx', {'graph': other_graph}, run_network,
+    Target('ONNX, graph', onnx_seeds, 'x.onnx',
+           {'graph': other_graph, 'hostile': hostile_graph}, run_network,
            judge_network),
     Target('ONNX detector', detector_seeds, 'x.onnx',
-           {**BYTES, 'graph': other_graph}, detect, judge_detector),
+           {**BYTES, 'graph': other_graph, 'hostile': hostile_graph}, detect,
+           judge_detector),
     Target('dump of predictions', dump_seeds, 'x.pkl',
-           {**BYTES, **{f'hostile {k}': hostile for k in range(5)}}, read_samples,
+           {**BYTES, **{f'hostile {k}': hostile for k in range(5)},
+            'values': other_values, 'more values': other_values}, read_samples,
            judge_samples),
 ]  # fmt: skip

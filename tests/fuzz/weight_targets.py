@@ -21,7 +21,7 @@ from torch import nn
 from litehrnet_mm.checkpoints.compare import report
 from litehrnet_mm.checkpoints.convert import converted, read_foreign
 from litehrnet_mm.checkpoints.files import read_checkpoint
-from litehrnet_mm.checkpoints.pdparams import NAME_TABLE
+from litehrnet_mm.checkpoints.pdparams import NAME_TABLE, read_pdparams
 from litehrnet_mm.checkpoints.pickles import check_pickle
 from litehrnet_mm.checkpoints.targets import Target as Model
 from litehrnet_mm.engine.whole_files import newest_checkpoint
@@ -184,6 +184,26 @@ def paddle_seeds() -> list[Files]:
     return seeds
 
 
+def shared(data: bytes, other: bytes, chance: random.Random) -> bytes:
+    """Give one array many names, so that a small file has arrays of any size."""
+    content = pickle.loads(data)
+    name = chance.choice([key for key in content if key != NAME_TABLE])
+    large = np.tile(content[name], chance.choice((1, 1000)))
+    names = {f'{name}.{k}': large for k in range(chance.choice((2, 300)))}
+    return pickle.dumps({**content, **names}, chance.choice((2, 4)))
+
+
+def read_arrays(folder: Path) -> int:
+    """Bytes of all arrays of a file."""
+    return sum(x.nbytes for x in read_pdparams(folder / 'x.pdparams').values())
+
+
+def judge_arrays(expected: int, found: int, item: Input) -> str:
+    """No more than there is in the file."""
+    size = len(item.files['x.pdparams'])
+    return '' if found <= size else f'{found} bytes of arrays from {size}'
+
+
 def paddle_name(key: str) -> str:
     """The name that an entry has in Paddle."""
     key = key.replace('running_mean', '_mean').replace('running_var', '_variance')
@@ -230,6 +250,8 @@ def read_pth(folder: Path) -> dict[str, tuple]:
 TARGETS = [
     Target('paddle', paddle_seeds, 'x.pdparams', {**BYTES, 'hostile': hostile},
            lambda folder: convert('paddle', folder / 'x.pdparams'), judge_shapes),
+    Target('paddle, arrays', paddle_seeds, 'x.pdparams', {'shared': shared},
+           read_arrays, judge_arrays),
     Target('pth', pth_seeds, 'x.pth', BYTES, read_pth, same),
     Target('pth, sums right', pth_seeds, 'x.pth', {'rezipped': rezipped}, read_pth,
            judge_shapes),

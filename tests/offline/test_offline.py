@@ -64,6 +64,10 @@ ATTEMPTS = {
     'connect': f'socket.socket().connect(("{NOWHERE}", 80))',
     'getaddrinfo': 'socket.getaddrinfo("example.invalid", 80)',
     'gethostbyname': 'socket.gethostbyname("example.invalid")',
+    'gethostbyaddr': f'socket.gethostbyaddr("{NOWHERE}")',
+    'getnameinfo': f'socket.getnameinfo(("{NOWHERE}", 80), 0)',
+    'like a local name': 'socket.gethostbyname("localhost.example.invalid")',
+    'like an address': 'socket.gethostbyname("127.example.invalid")',
     'sendto': f'socket.socket(type=socket.SOCK_DGRAM).sendto(b"x", ("{NOWHERE}", 9))',
     'urlopen': 'import urllib.request as u; u.urlopen("http://example.invalid")',
     'child': 'import subprocess, sys; subprocess.run([sys.executable, "-c", '

@@ -7,11 +7,13 @@ import json
 import numpy as np
 import onnx
 import pytest
+from hostile_graphs import HOSTILE, endless, growing, own_function
 from onnx import TensorProto, helper, numpy_helper
 from other_targets import detector_seeds, onnx_seeds, pose_facts, seg_facts
 
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.prediction.networks import open_network
+from litehrnet_mm.prediction.onnx_check import check_onnx
 from litehrnet_mm.prediction.onnx_detector import OnnxBoxes
 from litehrnet_mm.runtime import open_runtime
 
@@ -73,6 +75,58 @@ def test_detectors(tmp_path, change, words):
     path.write_bytes(changed(change, seeds=detector_seeds))
     with pytest.raises(UserError, match=words):
         OnnxBoxes(path, 0.3)
+
+
+@pytest.mark.parametrize('change', HOSTILE)
+def test_hostile_graphs(tmp_path, change):
+    """None of them is run: a loop would never end."""
+    path = tmp_path / 'x.onnx'
+    path.write_bytes(changed(change))
+    with pytest.raises(UserError, match=r'x\.onnx') as refused:
+        open_network([str(path)])
+    assert str(refused.value).isprintable()
+    path.write_bytes(changed(change, seeds=detector_seeds))
+    with pytest.raises(UserError, match=r'x\.onnx'):
+        OnnxBoxes(path, 0.3)
+
+
+@pytest.mark.parametrize(
+    ('change', 'words'),
+    [
+        (endless, 'need not end'),
+        (growing, 'takes more than 1.5 GB'),
+        (own_function, 'functions of its own'),
+    ],
+)
+def test_what_is_said_of_hostile_detectors(tmp_path, change, words):
+    path = tmp_path / 'x.onnx'
+    path.write_bytes(changed(change, seeds=detector_seeds))
+    with pytest.raises(UserError, match=words):
+        check_onnx(path, operators=None)
+
+
+def test_only_operators_that_are_written_here(tmp_path):
+    def rename(model: onnx.ModelProto) -> None:
+        model.graph.node[1].op_type = 'Exp'
+
+    path = tmp_path / 'x.onnx'
+    path.write_bytes(changed(rename))
+    with pytest.raises(UserError, match='the operator Exp, which'):
+        open_network([str(path)])
+    check_onnx(path, operators=None)
+
+
+def test_loops_of_few_turns_are_for_detectors(tmp_path):
+    def loop(model: onnx.ModelProto) -> None:
+        endless(model)
+        count = next(x for x in model.graph.initializer if x.name == 'count')
+        count.CopyFrom(numpy_helper.from_array(np.array(7), 'count'))
+
+    path = tmp_path / 'x.onnx'
+    path.write_bytes(changed(loop))
+    check_onnx(path, operators=None)
+    with pytest.raises(UserError, match='the operator Loop, which'):
+        check_onnx(path)
 
 
 def test_a_detector_of_other_outputs(tmp_path):

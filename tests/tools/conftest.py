@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -30,5 +31,7 @@ def call_tool(repository, monkeypatch, capfd):
         out, err = capfd.readouterr()
         return subprocess.CompletedProcess(sys.argv, ended.value.code, out, err)
 
+    former = signal.getsignal(signal.SIGTERM)
     yield call
+    signal.signal(signal.SIGTERM, former)
     forget_runs()

@@ -8,9 +8,11 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from hostile_graphs import endless, external
 from mmengine.config import Config
 from nets import random_images, randomise, tiny_extra
 from onnx import TensorProto, helper, numpy_helper
+from other_targets import onnx_seeds
 from running import assert_one_line, narrow
 
 from litehrnet_mm.cli import UserError
@@ -45,6 +47,18 @@ def test_precision_on_real_persons(call_tool, tinypose, shared_data, tmp_path):
     for word in ('convolutions are in 8 bits', 'a pass on one thread', 'half of the'):
         assert word in done.stdout
     assert open_runtime(small).keypoints[0] == 'nose'
+
+
+@pytest.mark.parametrize(
+    ('change', 'words'), [(external, 'in another file'), (endless, 'operator Loop')]
+)
+def test_a_hostile_file_is_not_opened(call_tool, tmp_path, change, words):
+    model = onnx.load_from_string(onnx_seeds()[0]['x.onnx'])
+    change(model)
+    path = tmp_path / 'x.onnx'
+    path.write_bytes(model.SerializeToString())
+    done = call_tool('quantize_onnx.py', path, tmp_path, tmp_path / 'out.onnx')
+    assert_one_line(done, 'x.onnx', words)
 
 
 def one_convolution(weight, relu: bool) -> onnx.ModelProto:

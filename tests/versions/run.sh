@@ -1,6 +1,7 @@
 #!/bin/sh
 # Run the core part of the tests with other versions of PyTorch, Python and mmcv, in an
-# environment that is kept: .venv.PYTHON-TORCH. Needs a network once.
+# environment that is kept: .venv.PYTHON-TORCH, or with full mmcv
+# .venv.PYTHON-TORCH-mmcv. Needs a network once.
 # Usage: tests/versions/run.sh TORCH TORCHVISION [PYTHON [MMCV.whl]]
 set -eu
 cd "$(dirname "$0")/../.."
@@ -10,7 +11,7 @@ python=${3:-python3}
 mmcv=${4:-}
 
 version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-venv=${VERSIONS:-.}/.venv.$version-$torch
+venv=${VERSIONS:-.}/.venv.$version-$torch${mmcv:+-mmcv}
 pip="$venv/bin/python -m pip --disable-pip-version-check install --quiet"
 
 if [ ! -e "$venv/.installed" ]; then

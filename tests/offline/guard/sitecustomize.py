@@ -7,13 +7,21 @@ who attempts it may catch what is raised.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import socket
 import sys
 
-EVENTS = ('connect', 'sendto', 'sendmsg', 'getaddrinfo', 'gethostbyname')
-EVENTS = {f'socket.{name}' for name in EVENTS}
-LOCAL = ('localhost', '127.', '::1')
+NAMES = ('connect', 'sendto', 'sendmsg', 'getaddrinfo', 'gethostbyname')
+EVENTS = {f'socket.{name}' for name in (*NAMES, 'gethostbyaddr', 'getnameinfo')}
+
+
+def is_local(host: str) -> bool:
+    """Whether a name or an address is that of this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == 'localhost'
 
 
 def refuse_network(event: str, args: tuple) -> None:
@@ -26,9 +34,9 @@ def refuse_network(event: str, args: tuple) -> None:
             return
         host = address[0]
     else:
-        host = args[0]
+        host = args[0][0] if isinstance(args[0], tuple) else args[0]
     host = host.decode() if isinstance(host, bytes) else host
-    if host is None or host.startswith(LOCAL):
+    if host is None or is_local(host):
         return
     with open(os.environ['TOUCHED'], 'a') as touched:
         touched.write(f'{event} {host} by {sys.argv}\n')
