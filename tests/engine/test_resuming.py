@@ -1,4 +1,4 @@
-"""What keeps runs reproducible."""
+"""What a resumed run draws again."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from litehrnet_mm.engine.guards import ReseedHook
+from litehrnet_mm.engine.resuming import ReseedHook
 
 
 def draw(seed: int, iteration: int) -> tuple[float, float, float]:
     """What is drawn for images, by either library, and in the network."""
-    runner = SimpleNamespace(iter=iteration, train_loop=None)
+    runner = SimpleNamespace(iter=iteration)
     hook = ReseedHook(seed)
     hook.before_train_epoch(runner)
     hook.before_train_iter(runner, 0)
