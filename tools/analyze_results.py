@@ -8,7 +8,7 @@ from pathlib import Path
 from litehrnet_mm.analysis.dumps import read_dump
 from litehrnet_mm.analysis.keypoints import analyse, coco_metric
 from litehrnet_mm.analysis.report import as_text, write_report
-from litehrnet_mm.cli import UserError, run_tool
+from litehrnet_mm.cli import UserError, run_tool, tool_parser
 from litehrnet_mm.engine.config_file import load_config
 from litehrnet_mm.engine.data_errors import data_errors
 from litehrnet_mm.engine.options import add_cfg_options
@@ -17,7 +17,7 @@ from litehrnet_mm.engine.preflight import check_data
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = tool_parser(__doc__)
     add = parser.add_argument
     add('config', help='pose config that was tested, with CocoMetric as test_evaluator')
     add(

@@ -38,7 +38,12 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = tool_parser(__doc__)
     add = parser.add_argument
-    add('--suite', choices=tuple(SUITES), default='pose', help='default: %(default)s')
+    add(
+        '--suite',
+        choices=tuple(SUITES),
+        default='pose',
+        help='what to time; default: %(default)s',
+    )
     add(
         '--only',
         nargs='+',
@@ -46,8 +51,20 @@ def parse_args() -> argparse.Namespace:
         metavar='TEXT',
         help='only networks whose name contains one of these, beside the first',
     )
-    add('--threads', type=positive, default=1, metavar='N', help='default: %(default)s')
-    add('--batch', type=positive, default=1, metavar='N', help='default: %(default)s')
+    add(
+        '--threads',
+        type=positive,
+        default=1,
+        metavar='N',
+        help='threads of the CPU to compute with; default: %(default)s',
+    )
+    add(
+        '--batch',
+        type=positive,
+        default=1,
+        metavar='N',
+        help='images of a pass; default: %(default)s',
+    )
     add(
         '--size',
         type=positive,
@@ -55,7 +72,13 @@ def parse_args() -> argparse.Namespace:
         metavar=('H', 'W'),
         help="input in pixels; if not given, each config's",
     )
-    add('--rounds', type=positive, default=30, metavar='N', help='default: %(default)s')
+    add(
+        '--rounds',
+        type=positive,
+        default=30,
+        metavar='N',
+        help='timed passes of each, at least 2; default: %(default)s',
+    )
     add(
         '--compile',
         action='store_true',

@@ -17,7 +17,14 @@ from litehrnet_mm.checking.inspection import DataSet
 from litehrnet_mm.checking.leaks import find_leaks
 from litehrnet_mm.checking.report import as_text, count, write_report
 from litehrnet_mm.checking.sets import coco_set, folder_set, keypoints_of, sets_of
-from litehrnet_mm.cli import UserError, add_jobs, check_file, positive, run_tool
+from litehrnet_mm.cli import (
+    UserError,
+    add_jobs,
+    check_file,
+    positive,
+    run_tool,
+    tool_parser,
+)
 from litehrnet_mm.engine.config_file import load_config
 from litehrnet_mm.engine.mask_loading import Labels
 from litehrnet_mm.engine.options import add_cfg_options
@@ -27,7 +34,7 @@ SPLITS = ('train', 'val', 'test')
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = tool_parser(__doc__)
     kinds = parser.add_subparsers(dest='kind', required=True)
     add_config(kinds)
     add_coco(kinds)

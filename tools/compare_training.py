@@ -49,7 +49,13 @@ def parse_args() -> argparse.Namespace:
         metavar=('H', 'W'),
         help='of training, in pixels',
     )
-    add('--seed', type=int, default=0, metavar='S', help='default: %(default)s')
+    add(
+        '--seed',
+        type=int,
+        default=0,
+        metavar='S',
+        help='of what is random, for all alike; default: %(default)s',
+    )
     add_cfg_options(parser, 'more settings for all, as for tools/train.py')
     add(
         '--work-dir',

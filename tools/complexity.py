@@ -17,7 +17,7 @@ from litehrnet_mm.analysis.complexity_paper import (
 )
 from litehrnet_mm.analysis.complexity_report import complexity_data, complexity_text
 from litehrnet_mm.analysis.zoo import load_zoo
-from litehrnet_mm.cli import UserError, progress_bar, run_tool
+from litehrnet_mm.cli import UserError, progress_bar, run_tool, tool_parser
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -28,7 +28,7 @@ def parse_args() -> argparse.Namespace:
     Raises:
         UserError: If options do not go together.
     """
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = tool_parser(__doc__)
     parser.add_argument(
         'config', nargs='?', help='config file, of pose or of segmentation'
     )

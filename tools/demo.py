@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
-from litehrnet_mm.cli import run_tool
+from litehrnet_mm.cli import run_tool, tool_parser
 from litehrnet_mm.datasets.sheet import write_prediction_sheet
 from litehrnet_mm.workflow import Workflow
 
@@ -33,7 +32,7 @@ def make_data(demo: Workflow) -> None:
 
 def main() -> None:
     """Run the demo."""
-    argparse.ArgumentParser(description=__doc__).parse_args()
+    tool_parser(__doc__).parse_args()
     demo = Workflow(CONFIG, WORK, {'SYNTHETIC_ROOT': str(DATA)})
     make_data(demo)
     checkpoint = demo.train('Training Lite-HRNet-18 from nothing')

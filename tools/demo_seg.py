@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import shutil
 from pathlib import Path
 
-from litehrnet_mm.cli import run_tool
+from litehrnet_mm.cli import run_tool, tool_parser
 from litehrnet_mm.datasets.streets import write_comparison
 from litehrnet_mm.workflow import Workflow
 
@@ -50,7 +49,7 @@ def draw(data: Path, predictions: Path, picture: Path) -> None:
 
 def main() -> None:
     """Run the demo."""
-    argparse.ArgumentParser(description=__doc__).parse_args()
+    tool_parser(__doc__).parse_args()
     demo = Workflow(CONFIG, WORK, {'STREETS_ROOT': str(DATA)})
     make_data(demo)
     checkpoint = demo.train('Training Lite-HRNet-18 from nothing')

@@ -1,11 +1,10 @@
 """Print the versions of Python, PyTorch, OpenMMLab and what stands beside them."""
 
-import argparse
 from importlib.metadata import PackageNotFoundError, version
 
 from mmengine.utils.dl_utils import collect_env
 
-from litehrnet_mm.cli import run_tool
+from litehrnet_mm.cli import run_tool, tool_parser
 from litehrnet_mm.compat import has_compiled_ops
 from litehrnet_mm.version import __version__
 
@@ -23,7 +22,7 @@ def installed_version(package: str) -> str:
 
 def main() -> None:
     """Run the tool."""
-    argparse.ArgumentParser(description=__doc__).parse_args()
+    tool_parser(__doc__).parse_args()
     info = dict(collect_env())
     mmcv = 'mmcv' if has_compiled_ops() else 'mmcv-lite'
     info[mmcv] = installed_version(mmcv)

@@ -92,7 +92,13 @@ def add_computing(parser: argparse.ArgumentParser) -> None:
         default='fp32',
         help='of weights and computations; default: %(default)s',
     )
-    add('--opset', type=positive, default=17, metavar='N', help='default: %(default)s')
+    add(
+        '--opset',
+        type=positive,
+        default=17,
+        metavar='N',
+        help='version of the ONNX operators; default: %(default)s',
+    )
     add(
         '--runtime',
         choices=tuple(RUNTIMES),

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Callable
 
-from litehrnet_mm.cli import run_tool
+from litehrnet_mm.cli import run_tool, tool_parser
 from litehrnet_mm.datasets import (
     check_sheet_path,
     make_people,
@@ -17,7 +17,7 @@ from litehrnet_mm.datasets.streets import make_streets, write_street_sheet
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = tool_parser(__doc__)
     kinds = parser.add_subparsers(dest='kind', required=True)
     add_people(kinds)
     add_streets(kinds)
@@ -40,9 +40,15 @@ def add_people(kinds) -> None:
         nargs=2,
         default=(1, 4),
         metavar=('MIN', 'MAX'),
-        help='least and greatest number in an image',
+        help='least and greatest number in an image; default: 1 4',
     )
-    add('--first-id', type=int, default=1, metavar='ID', help='id of the first image')
+    add(
+        '--first-id',
+        type=int,
+        default=1,
+        metavar='ID',
+        help='id of the first image; default: %(default)s',
+    )
 
 
 def add_streets(kinds) -> None:
@@ -56,7 +62,12 @@ def add_streets(kinds) -> None:
         size=(256, 128),
         sheet='the first 6 scenes, each above its labels',
     )
-    add('--split', choices=('train', 'val'), default='train', help='where to write')
+    add(
+        '--split',
+        choices=('train', 'val'),
+        default='train',
+        help='where to write; default: %(default)s',
+    )
 
 
 def add_kind(
@@ -81,16 +92,39 @@ def add_kind(
         The function that adds more options.
     """
     name, what, folders = about
-    parser = kinds.add_parser(
-        name, help=what, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    parser = kinds.add_parser(name, help=what)
     parser.set_defaults(run=run)
     add = parser.add_argument
     add('out', type=Path, help=f'directory for {folders}')
-    add('--images', type=int, default=images, metavar='N', help='number of images')
-    add('--seed', type=int, default=0, metavar='S', help='number of the set')
-    add('--size', type=int, nargs=2, default=size, metavar=('W', 'H'), help='pixels')
-    add('--workers', type=int, default=1, metavar='N', help='number of processes')
+    add(
+        '--images',
+        type=int,
+        default=images,
+        metavar='N',
+        help='number of images; default: %(default)s',
+    )
+    add(
+        '--seed',
+        type=int,
+        default=0,
+        metavar='S',
+        help='number of the set; default: %(default)s',
+    )
+    add(
+        '--size',
+        type=int,
+        nargs=2,
+        default=size,
+        metavar=('W', 'H'),
+        help=f'pixels; default: {size[0]} {size[1]}',
+    )
+    add(
+        '--workers',
+        type=int,
+        default=1,
+        metavar='N',
+        help='number of processes; default: %(default)s',
+    )
     add('--overwrite', action='store_true', help='replace the set in OUT')
     add(
         '--contact-sheet', type=Path, metavar='PATH', help=f'also write a grid: {sheet}'

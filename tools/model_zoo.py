@@ -10,14 +10,14 @@ from pathlib import Path
 from litehrnet_mm.analysis.complexity_config import measure_config
 from litehrnet_mm.analysis.zoo import Zoo, load_zoo, write_counts
 from litehrnet_mm.analysis.zoo_page import PAGE, zoo_page
-from litehrnet_mm.cli import UserError, progress_bar, run_tool
+from litehrnet_mm.cli import UserError, progress_bar, run_tool, tool_parser
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = tool_parser(__doc__)
     modes = parser.add_mutually_exclusive_group()
     modes.add_argument(
         '--check',

@@ -194,10 +194,10 @@ def _is_checkpoint_hook(kind: object) -> bool:
 
 
 def _check_launcher(cfg: Config) -> None:
-    """MMEngine divides by the number of GPUs under these launchers."""
-    if cfg.launcher in ('slurm', 'mpi') and not torch.cuda.is_available():
+    """MMEngine divides by the number of GPUs under Slurm."""
+    if cfg.launcher == 'slurm' and not torch.cuda.is_available():
         raise UserError(
-            f'--launcher {cfg.launcher} needs GPUs, and PyTorch finds none: on CPUs '
+            '--launcher slurm needs GPUs, and PyTorch finds none: on CPUs '
             'start the processes with tools/dist_train.sh or tools/dist_test.sh'
         )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from mmengine.config import Config, DictAction
 
-from litehrnet_mm.cli import UserError, make_folder
+from litehrnet_mm.cli import UserError, make_folder, tool_parser
 from litehrnet_mm.visualization.windows import has_screen
 
 
@@ -52,12 +52,9 @@ def add_cfg_options(
     )
 
 
-def make_parser(description: str) -> argparse.ArgumentParser:
+def make_parser(description: str | None) -> argparse.ArgumentParser:
     """A parser with the options that training and testing have in common."""
-    parser = argparse.ArgumentParser(
-        description=description,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+    parser = tool_parser(description)
     parser.add_argument('config', help='config file, of pose or of segmentation')
     parser.add_argument(
         '--work-dir',
@@ -79,16 +76,22 @@ def make_parser(description: str) -> argparse.ArgumentParser:
         '--show', action='store_true', help='draw predictions and show a window'
     )
     parser.add_argument(
-        '--interval', type=int, default=1, help='draw every so many images'
+        '--interval',
+        type=int,
+        default=1,
+        help='draw every so many images; default: %(default)s',
     )
     parser.add_argument(
-        '--wait-time', type=float, default=1, help='seconds that a window stays'
+        '--wait-time',
+        type=float,
+        default=1,
+        help='seconds that a window stays; default: %(default)s',
     )
     parser.add_argument(
         '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        choices=['none', 'pytorch', 'slurm'],
         default='none',
-        help='what started the processes of a distributed run',
+        help='what started the processes of a distributed run; default: %(default)s',
     )
     parser.add_argument(
         '--local_rank',

@@ -73,7 +73,12 @@ def test_numbers_that_cannot_be_meant(cfg, path, value):
 )
 def test_numbers_that_can(cfg, path, value):
     cfg.merge_from_dict({path: value})
+    before = cfg.pretty_text
     check_settings(cfg, ('train', 'val'))
+    assert cfg.pretty_text == before
+    cfg.merge_from_dict({path: 'x'})  # so it was looked at
+    with pytest.raises(UserError, match=f'^{re.escape(path)} is the text x: '):
+        check_settings(cfg, ('train', 'val'))
 
 
 def test_only_what_runs_is_looked_at(cfg):

@@ -4,6 +4,7 @@ import copy
 import logging
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 import torch
@@ -21,6 +22,7 @@ from torch import nn
 
 from litehrnet_mm.models import LiteHRNet
 from litehrnet_mm.models.arch import ARCHS
+from litehrnet_mm.models.blocks import ConditionalChannelWeighting, ShuffleUnit, Stem
 from litehrnet_mm.models.layers import LayerCfg
 from litehrnet_mm.models.module import Fusion
 
@@ -319,6 +321,19 @@ def test_every_channel_of_the_input_counts():
             assert not torch.equal(net(others)[0], expected)
 
 
+def count_runs(net: LiteHRNet) -> Counter[str]:
+    """How often each layer of stem and blocks runs, counted from now on."""
+    runs = Counter()
+    for name, block in net.named_modules():
+        if isinstance(block, (Stem, ConditionalChannelWeighting, ShuffleUnit)):
+            for part, layer in block.named_modules(prefix=name):
+                if isinstance(layer, nn.Conv2d):
+                    layer.register_forward_hook(
+                        lambda *_, part=part: runs.update([part])
+                    )
+    return runs
+
+
 @pytest.mark.parametrize('arch', sorted(PUBLISHED))
 @pytest.mark.parametrize('with_head', [True, False])
 def test_checkpointing_changes_no_output_and_no_gradient(arch, with_head):
@@ -327,12 +342,14 @@ def test_checkpointing_changes_no_output_and_no_gradient(arch, with_head):
     frugal = LiteHRNet(arch, with_cp=True, **kwargs)
     frugal.load_state_dict(plain.state_dict())
     images = random_images(2, 3, 64, 64)
-    recomputed = []
-    frugal.stem.conv1.register_forward_hook(lambda *_: recomputed.append(1))
+    runs = [count_runs(net) for net in (plain, frugal)]
     for net in (plain, frugal):
         net.outputs = net(images)
         sum(y.square().mean() for y in net.outputs).backward()
-    assert len(recomputed) == 2
+    assert set(runs[0].values()) == {1}
+    assert set(runs[1].values()) == {2}
+    parts = {name.partition('.')[0] for name in runs[1]}
+    assert parts == {'stem', *(f'stage{k}' for k in range(len(frugal.arch.stages)))}
     for a, b in zip(plain.outputs, frugal.outputs):
         assert torch.equal(a, b)
     gradients = dict(plain.named_parameters())

@@ -1,8 +1,15 @@
-"""Every option of the tools, and every argument of what the package offers.
+"""Every option of the tools, every argument of what the package offers, and variables.
 
 Public is what a package of ``litehrnet_mm`` names in its ``__all__``, what is in its
 registries, and ``RuntimeModel``, whose arguments others of these take as
 ``**settings``. Arguments of a class are those of its constructor and of calling it.
+
+Left out is what a result is made of, and so cannot be ignored: what has no default and
+is an object, or names a file or a folder. Numbers, texts, choices and tuples of them
+are walked, with a default or without one.
+
+Variables are those of the environment that scripts and configs read, and what the
+documentation sets or lists beside them, but for those of ``FOREIGN``.
 """
 
 from __future__ import annotations
@@ -13,6 +20,7 @@ import importlib
 import inspect
 import io
 import pkgutil
+import re
 import runpy
 import sys
 from collections.abc import Iterator
@@ -21,11 +29,19 @@ from pathlib import Path
 from typing import Any, Callable
 from unittest import mock
 
+from ignoring import ENVIRONMENT, is_needed
+
 import litehrnet_mm
 from litehrnet_mm.registry import HOOKS, METRICS, MODELS
 from litehrnet_mm.runtime.model import RuntimeModel
 
 ROOT = Path(__file__).resolve().parents[2]
+PLAIN = {'int', 'float', 'str', 'bool', 'tuple', 'list', 'Sequence', 'Colour'}
+"""What types of plain values are made of."""
+
+FOREIGN = {'CONFIG', 'CUDA_VISIBLE_DEVICES', 'FORCE_CUDA', 'KEY', 'MMCV_WITH_OPS'}
+"""What commands of the documentation set for themselves, for CUDA and to build mmcv;
+and the ``KEY=VALUE`` of ``--cfg-options``."""
 
 
 class Found(BaseException):
@@ -52,9 +68,10 @@ def option_name(action: argparse.Action) -> str:
     return action.option_strings[-1] if action.option_strings else action.dest
 
 
-def is_needed(action: argparse.Action) -> bool:
-    """Whether a tool cannot do without it, and so cannot ignore it."""
-    return action.required and action.nargs not in ('?', '*')
+def is_material(action: argparse.Action) -> bool:
+    """Whether it is a file or folder that a tool needs, and so cannot ignore."""
+    is_path = action.choices is None and action.type in (None, Path)
+    return is_needed(action) and is_path
 
 
 def find_parsers() -> Iterator[Parser]:
@@ -108,14 +125,14 @@ class Call:
     Attributes:
         name: As it is imported, with ``.__call__`` where an instance is called.
         about: Its documentation.
-        required: Names of the arguments that it needs.
-        optional: Names of those that it could ignore.
+        material: Names of the arguments that its result is made of.
+        others: Names of those that it could ignore.
     """
 
     name: str
     about: str
-    required: tuple[str, ...]
-    optional: tuple[str, ...]
+    material: tuple[str, ...]
+    others: tuple[str, ...]
 
 
 def find_calls() -> Iterator[Call]:
@@ -144,13 +161,36 @@ def _public() -> dict[str, Callable]:
 
 
 def _describe(name: str, found: Callable, signature: inspect.Signature) -> Call:
-    required, optional = [], []
+    material, others = [], []
     for parameter in signature.parameters.values():
-        free = parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
-        needed = parameter.default is parameter.empty and not free
-        (required if needed else optional).append(parameter.name)
+        (material if _is_material(parameter) else others).append(parameter.name)
     about = inspect.getdoc(found) or ''
-    return Call(name, about, tuple(required), tuple(optional))
+    return Call(name, about, tuple(material), tuple(others))
+
+
+def _is_material(parameter: inspect.Parameter) -> bool:
+    free = parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+    if free or parameter.default is not parameter.empty:
+        return False
+    is_path = parameter.name.endswith(('_file', '_dir'))
+    return is_path or not set(re.findall(r'\w+', parameter.annotation)) <= PLAIN
+
+
+def find_variables() -> Iterator[str]:
+    """What scripts and configs read from the environment, or documentation names."""
+    found: set[str] = set()
+    for folder, kind, pattern in (
+        ('tools', '*.sh', r'\$\{([A-Z_]+):-'),
+        ('configs', '*.py', r'\{\{\$([A-Z0-9_]+)'),
+        ('docs', '*.md', r'(?<![\w$-])([A-Z][A-Z0-9_]+)='),
+    ):
+        for path in (ROOT / folder).rglob(kind):
+            found.update(re.findall(pattern, path.read_text('utf-8')))
+    for path in (ROOT / 'docs').glob('*.md'):
+        for table in re.findall(r'(?:^\|.*\n)+', path.read_text('utf-8'), re.MULTILINE):
+            if '| variable |' in table:
+                found.update(re.findall(r'\| `([A-Z0-9_]+)` \|', table))
+    yield from sorted(found - FOREIGN)
 
 
 def find_names() -> list[str]:
@@ -159,6 +199,7 @@ def find_names() -> list[str]:
         f'{parser.name} {option_name(action)}'
         for parser in find_parsers()
         for action in parser.options
-        if not is_needed(action)
+        if not is_material(action)
     ]
-    return names + [f'{c.name}({name})' for c in find_calls() for name in c.optional]
+    names += [f'{c.name}({name})' for c in find_calls() for name in c.others]
+    return names + [f'{ENVIRONMENT} {name}' for name in find_variables()]

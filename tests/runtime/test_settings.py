@@ -87,6 +87,21 @@ def test_settings_reach_the_backend(kind, pose_file, seg_file, monkeypatch):
     assert (path, 'openvino', 3) in asked
 
 
+@pytest.mark.parametrize('threads', [0, 3])
+def test_threads_reach_openvino(pose_file, monkeypatch, threads):
+    openvino = pytest.importorskip('openvino')
+    asked = []
+
+    class Core:
+        def compile_model(self, path, device, settings):
+            asked.append(settings)
+
+    monkeypatch.setattr(openvino, 'Core', Core)
+    RuntimeModel(pose_file, backend='openvino', threads=threads)
+    (settings,) = asked
+    assert settings.get('INFERENCE_NUM_THREADS', 0) == threads
+
+
 def test_a_file_of_another_task(pose_file):
     with pytest.raises(ValueError, match='is for pose, not for segmentation'):
         RuntimeModel(pose_file, 'segmentation')

@@ -62,6 +62,38 @@ def run(repository, script: str, *arguments, env: dict[str, str] | None = None) 
     return done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    ('variables', 'said'),
+    [
+        ({}, ['1', '0', '127.0.0.1', '29500']),
+        (
+            dict(NNODES='3', NODE_RANK='2', MASTER_ADDR='10.0.0.1', PORT='29999'),
+            ['3', '2', '10.0.0.1', '29999'],
+        ),
+    ],
+)
+def test_what_torchrun_is_told(repository, tmp_path, variables, said):
+    python = tmp_path / 'python'
+    python.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    python.chmod(0o755)
+    read = ('NNODES', 'NODE_RANK', 'MASTER_ADDR', 'PORT')
+    usual = {name: x for name, x in os.environ.items() if name not in read}
+    done = subprocess.run(
+        [repository / 'tools/dist_train.sh', repository / CONFIG, '4', '--amp'],
+        env={**usual, 'PYTHON': str(python), **variables},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    options = ('nnodes', 'node-rank', 'master-addr', 'master-port')
+    assert done.stdout.splitlines() == [
+        *('-m', 'torch.distributed.run'),
+        *(f'--{option}={value}' for option, value in zip(options, said)),
+        *('--nproc-per-node=4', f'{repository}/tools/train.py'),
+        *(str(repository / CONFIG), '--amp', '--launcher', 'pytorch'),
+    ]
+
+
 def test_two_processes_train_and_evaluate(repository, people, tmp_path):
     log = run(
         repository, 'dist_train.sh', CONFIG, 2, '--work-dir', tmp_path,

@@ -14,21 +14,26 @@ from mmengine.config import Config
 from running import forget_runs, narrow
 
 from litehrnet_mm.datasets import make_people
+from litehrnet_mm.datasets.streets import make_streets
 from litehrnet_mm.engine import options
 from litehrnet_mm.engine.building import build_model
 from litehrnet_mm.engine.config_file import load_config
 
 CONFIG = 'configs/pose/synthetic/td-hm_litehrnet-18_1xb32-6e_synthetic-128x96.py'
+SEG_CONFIG = 'configs/seg/synthetic/fcn_litehrnet-18_1xb4-2000_synthetic-128x256.py'
 IMAGES = 4
-SHORT = [
+QUICK = [
     *(f'{split}_dataloader.num_workers=0' for split in ('train', 'val', 'test')),
     'train_dataloader.batch_size=2',
-    'train_cfg.max_epochs=1',
     'train_cfg.val_interval=1',
     'default_hooks.logger.interval=1',
     'default_hooks.checkpoint.interval=1',
-    'default_hooks.checkpoint.max_keep_ckpts=2',
 ]
+SHORT = [*QUICK, 'train_cfg.max_epochs=1', 'default_hooks.checkpoint.max_keep_ckpts=2']
+KINDS = {
+    'pose': (CONFIG, SHORT),
+    'seg': (SEG_CONFIG, [*QUICK, 'train_cfg.max_iters=1']),
+}
 
 
 @pytest.fixture(scope='module')
@@ -40,12 +45,28 @@ def people(tmp_path_factory) -> Path:
     return root
 
 
+@pytest.fixture(scope='module')
+def streets(tmp_path_factory) -> Path:
+    """The same for segmentation."""
+    root = tmp_path_factory.mktemp('streets')
+    for split in ('train', 'val'):
+        make_streets(root, IMAGES, split=split)
+    return root
+
+
 @pytest.fixture
-def config(people, repository, tmp_path, monkeypatch) -> Path:
+def kind(request) -> str:
+    """What the networks do."""
+    return getattr(request, 'param', 'pose')
+
+
+@pytest.fixture
+def config(kind, people, streets, repository, tmp_path, monkeypatch) -> Path:
     """The config of a narrow network for these images."""
     monkeypatch.chdir(repository)
     monkeypatch.setenv('SYNTHETIC_ROOT', str(people))
-    return narrow(CONFIG, tmp_path)
+    monkeypatch.setenv('STREETS_ROOT', str(streets))
+    return narrow(KINDS[kind][0], tmp_path)
 
 
 @pytest.fixture
@@ -79,26 +100,22 @@ def written_config(work: Path) -> Config:
 
 
 def test_evaluation(run, tmp_path):
-    work, shown = tmp_path / 'work', tmp_path / 'shown'
+    work = tmp_path / 'work'
     dump, metrics = tmp_path / 'found.pkl', tmp_path / 'metrics.json'
     run(
         'test.py', '--work-dir', work, '--dump', dump, '--metrics', metrics,
-        '--show-dir', shown, '--interval', 2,
         '--cfg-options', *SHORT, 'test_dataloader.batch_size=3',
     )  # fmt: skip
     assert written_config(work).test_dataloader.batch_size == 3
     assert len(pickle.loads(dump.read_bytes())) == IMAGES
     assert 'coco/AP' in json.loads(metrics.read_text())
-    assert len(list(shown.iterdir())) == IMAGES / 2
 
 
 def test_training(run, tmp_path):
-    work, shown = tmp_path / 'work', tmp_path / 'shown'
-    show = ('--show-dir', shown, '--interval', 2)
-    said = run('train.py', '--work-dir', work, *show, '--cfg-options', *SHORT)
+    work = tmp_path / 'work'
+    said = run('train.py', '--work-dir', work, '--cfg-options', *SHORT)
     assert 'Epoch(val)' in said
     assert (work / 'epoch_1.pth').is_file()
-    assert len(list((shown / 'epoch_1').iterdir())) == IMAGES / 2
     more = ('--cfg-options', *SHORT, 'train_cfg.max_epochs=2')
     for source in ((), (work / 'epoch_1.pth',)):
         said = run('train.py', '--work-dir', work, '--resume', *source, *more)
@@ -111,22 +128,40 @@ def test_training_without_validation(run, tmp_path):
     said = run(
         'train.py', '--work-dir', tmp_path / 'work', '--no-validate',
         '--auto-scale-lr', '--cfg-options', *SHORT, 'auto_scale_lr.base_batch_size=16',
+        'randomness.seed=5',
     )  # fmt: skip
     assert 'Epoch(val)' not in said
-    assert written_config(tmp_path / 'work').val_dataloader is None
+    written = written_config(tmp_path / 'work')
+    assert written.val_dataloader is None
+    assert dict(type='litehrnet_mm.ReseedHook', seed=5) in written.custom_hooks
     assert 'Scaling the original LR by 0.125' in said
 
 
+@pytest.mark.parametrize('kind', KINDS, indirect=True)
 @pytest.mark.parametrize('tool', ['train.py', 'test.py'])
-def test_windows(run, tmp_path, monkeypatch, tool):
+def test_pictures(run, tmp_path, tool, kind):
+    folder = tmp_path / 'shown'
+    show = ('--show-dir', folder, '--interval', 2)
+    run(tool, '--work-dir', tmp_path / 'work', *show, '--cfg-options', *KINDS[kind][1])
+    shown = [path for path in folder.rglob('*') if path.suffix in ('.jpg', '.png')]
+    assert len(shown) == IMAGES / 2
+
+
+@pytest.mark.parametrize('kind', KINDS, indirect=True)
+@pytest.mark.parametrize('tool', ['train.py', 'test.py'])
+def test_windows(run, tmp_path, monkeypatch, tool, kind):
     shown = []
     monkeypatch.setattr(options, 'has_screen', lambda: True)
     monkeypatch.setattr(
         'mmpose.visualization.opencv_backend_visualizer.OpencvBackendVisualizer.show',
         lambda self, image, name, wait: shown.append(wait),
     )
+    monkeypatch.setattr(
+        'mmseg.visualization.SegLocalVisualizer.show',
+        lambda self, image, win_name, wait_time: shown.append(wait_time),
+    )
     show = ('--show', '--wait-time', 2.5)
-    run(tool, '--work-dir', tmp_path / 'work', *show, '--cfg-options', *SHORT)
+    run(tool, '--work-dir', tmp_path / 'work', *show, '--cfg-options', *KINDS[kind][1])
     assert shown == [2.5] * IMAGES
 
 

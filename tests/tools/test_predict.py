@@ -12,6 +12,7 @@ from running import assert_one_line, narrow
 
 from litehrnet_mm.engine.building import build_model
 from litehrnet_mm.engine.config_file import load_config
+from litehrnet_mm.prediction import detectors
 from litehrnet_mm.visualization import windows
 from litehrnet_mm.visualization.labels import (
     LEGEND_WIDTH,
@@ -91,18 +92,24 @@ def test_a_film_becomes_a_film(call_tool, onnx, tmp_path):
     assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(10)
 
 
-def test_a_detector_finds_the_persons(call_tool, onnx, coco, tmp_path):
+@pytest.fixture
+def detector(repository, tmp_path, monkeypatch):
+    """Config and weights of a detector that takes everything for a person."""
+    monkeypatch.chdir(repository)
     path = 'configs/examples/faster-rcnn_litehrnet-18_fpn_1x_coco.py'
     torch.manual_seed(0)
     model = build_model(load_config(path, {}), path)
-    with torch.no_grad():  # one that takes everything for a person
+    with torch.no_grad():
         model.roi_head.bbox_head.fc_cls.bias[0] = 20
     weights = tmp_path / 'detector.pth'
     torch.save(dict(state_dict=model.state_dict()), weights)
+    return path, weights
+
+
+def test_a_detector_finds_the_persons(call_tool, onnx, detector, coco, tmp_path):
     image = sorted((coco / 'images').glob('*.jpg'))[0]
     out = tmp_path / 'out'
-    detector = ('--detector', path, weights)
-    done = call_tool('predict.py', onnx, image, *detector, '--out', out)
+    done = call_tool('predict.py', onnx, image, '--detector', *detector, '--out', out)
     assert done.returncode == 0, done.stderr
     ((name, persons),) = poses(out).items()
     assert name == image.name
@@ -246,6 +253,17 @@ def test_the_device_of_pytorch_and_settings(call_tool, tiny, black, tmp_path):
         assert done.returncode == 0, done.stderr
         found.append(poses(tmp_path / 'out')[black.name][0]['keypoints'])
     assert found[0] != found[1]
+
+
+def test_the_device_of_a_detector(
+    call_tool, tiny, detector, black, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(detectors, 'default_device', lambda: 'nowhere')
+    options = ('--detector', *detector, '--out', tmp_path / 'out')
+    done = call_tool('predict.py', *tiny, black, *options)
+    assert_one_line(done, 'detector', 'cannot be opened', 'nowhere')
+    done = call_tool('predict.py', *tiny, black, *options, '--device', 'cpu')
+    assert done.returncode == 0, done.stderr
 
 
 def test_windows(call_tool, tiny, black, monkeypatch):

@@ -4,8 +4,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
+import torch
+from mmengine.dist import init_dist
+
+from litehrnet_mm.engine.config_file import load_config
 
 SRUN = '#!/bin/sh\nprintf "%s\\n" "$@"\n'
 CONFIG = 'configs/pose/synthetic/td-hm_litehrnet-18_1xb32-6e_synthetic-128x96.py'
@@ -91,6 +96,29 @@ def test_mistakes(repository, tmp_path, words, variables, said):
     assert line.startswith('error: ')
     assert said in line
     assert not done.stdout
+
+
+@pytest.mark.parametrize('port', ['29555', None])
+def test_the_port_of_a_job(repository, monkeypatch, port):
+    """MMEngine reads it, which starts the processes as the config says."""
+    started = []
+
+    def start(backend, **_):
+        names = ('MASTER_ADDR', 'MASTER_PORT', 'RANK', 'WORLD_SIZE')
+        started.append([os.environ[name] for name in names])
+
+    monkeypatch.setattr(torch.distributed, 'init_process_group', start)
+    monkeypatch.setattr(torch.cuda, 'set_device', lambda _: None)
+    monkeypatch.setattr(subprocess, 'getoutput', lambda _: 'first')
+    monkeypatch.setattr(torch.multiprocessing, 'set_start_method', lambda _: None)
+    usual = {k: x for k, x in os.environ.items() if not k.startswith('MASTER_')}
+    task = dict(
+        SLURM_PROCID='3', SLURM_NTASKS='4', SLURM_NODELIST='n', SLURM_LOCALID='1'
+    )
+    asked = dict(MASTER_PORT=port) if port else {}
+    with mock.patch.dict(os.environ, {**usual, **task, **asked}, clear=True):
+        init_dist('slurm', **load_config(str(repository / CONFIG), {}).env_cfg.dist_cfg)
+    assert started == [['first', port or '29500', '3', '4']]
 
 
 def test_without_gpus(repository, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from litehrnet_mm.visualization import PoseStyle, compare_person, compare_poses
 from litehrnet_mm.visualization.comparison import MAX_SIDE, MIN_HEIGHT, MIN_WIDTH
-from litehrnet_mm.visualization.pictures import CAPTION_HEIGHT, GAP
+from litehrnet_mm.visualization.pictures import CAPTION_HEIGHT, GAP, add_caption
 
 RED, GREEN = (0, 0, 255), (0, 255, 0)
 STYLE = PoseStyle(keypoint_colours=(RED, GREEN), links=(), link_colours=())
@@ -94,6 +94,14 @@ def test_a_person_has_the_size_that_is_asked_for():
     truth = at(120, 120, bbox=[100, 100, 40, 40])
     picture = compare_person(image, truth, [], STYLE, '', size=120)
     assert picture.shape == (120 + CAPTION_HEIGHT, 240 + GAP, 3)
+
+
+def test_the_caption_of_a_person_is_the_one_given():
+    image = np.zeros((200, 200, 3), np.uint8)
+    truth = at(120, 120, bbox=[100, 100, 40, 40])
+    picture = compare_person(image, truth, [], STYLE, 'AP 0.5')
+    expected = add_caption(picture[CAPTION_HEIGHT:], 'AP 0.5')
+    assert np.array_equal(picture, expected)
 
 
 def test_a_prediction_that_strays_is_followed_to_twice_the_box():

@@ -39,6 +39,7 @@ def test_colours_of_a_data_set_are_rgb_and_ours_bgr():
 def test_colours_by_side():
     style = PoseStyle.by_side(['left_a', 'right_a', 'top'], [(0, 0), (0, 1), (1, 1)])
     assert style.keypoint_colours == (LEFT, RIGHT, MIDDLE)
+    assert style.links == ((0, 0), (0, 1), (1, 1))
     assert style.link_colours == (LEFT, MIDDLE, RIGHT)
 
 
