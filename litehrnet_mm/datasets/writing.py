@@ -7,12 +7,11 @@ import os
 from functools import partial
 from pathlib import Path
 
-import cv2
-
 from litehrnet_mm.cli import UserError, progress_bar
 from litehrnet_mm.datasets.parallel import mapper
 from litehrnet_mm.datasets.people import render_people
 from litehrnet_mm.datasets.skeleton import KEYPOINTS, SKELETON
+from litehrnet_mm.visualization import write_image
 
 JPEG_QUALITY = 92
 IMAGES = 'images'
@@ -72,7 +71,7 @@ def make_people(
     out = Path(out)
     _prepare(out, overwrite)
     render = partial(
-        write_image, out=out, seed=seed, size=size, persons=persons, first_id=first_id
+        write_sample, out=out, seed=seed, size=size, persons=persons, first_id=first_id
     )
     records, people = _render_all(render, images, workers, progress)
     return _write_json(out / ANNOTATIONS, _content(seed, records, people))
@@ -99,7 +98,7 @@ def _render_all(render, images: int, workers: int, progress: bool):
     return records, people
 
 
-def write_image(
+def write_sample(
     index: int, out: Path, seed: int, size, persons, first_id: int
 ) -> tuple[dict, list[dict]]:
     """Write one image; returns its COCO record and its annotations."""
@@ -107,8 +106,7 @@ def write_image(
     image_id = first_id + index
     name = f'{image_id:012d}.jpg'
     path = out / IMAGES / name
-    if not cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
-        raise UserError(f'cannot write {path}: is the disk full?')
+    write_image(path, image, JPEG_QUALITY)
     for number, person in enumerate(people, 1):
         person['id'] = 100 * image_id + number
         person['image_id'] = image_id

@@ -289,7 +289,7 @@ def test_mistakes(call_tool, onnx, tinypose, tmp_path):
         ((OTHER, tinypose, image, *out), ['does not fit', 'wider-naive']),
         ((onnx, image, *none, *out), ['none.json', 'no boxes']),
         ((onnx, image, *text, *out), ['text.json', 'not valid JSON']),
-        ((onnx, image, *picture, *out), ['image.jpg', 'not valid JSON']),
+        ((onnx, image, *picture, *out), ['image.jpg', 'no text in UTF-8']),
         ((onnx, image, *few, *out), ['few.json: entry 0', '[0, 0, 9]']),
         ((onnx, image, *other, *out), ['other.json is about none', 'image.png']),
         ((onnx, tmp_path / 'film.mp4', *other, *out), ['film.mp4 is a film']),
