@@ -45,10 +45,11 @@ def read_regular(path: str | os.PathLike, most: int = MOST_BYTES) -> bytes:
         OSError: If it cannot be read, is something else, or larger.
     """
     with open_regular(path) as file:
-        if os.fstat(file.fileno()).st_size > most:
-            size = f'{most >> 30} GB' if most >> 30 else f'{most >> 20} MB'
-            raise OSError(errno.EFBIG, f'it is larger than {size}', str(path))
-        return file.read(most)
+        size = os.fstat(file.fileno()).st_size
+        if size > most:
+            limit = f'{most >> 30} GB' if most >> 30 else f'{most >> 20} MB'
+            raise OSError(errno.EFBIG, f'it is larger than {limit}', str(path))
+        return file.read(size)
 
 
 def as_text(content: bytes) -> str:

@@ -8,18 +8,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from coco_targets import annotations
 from mmengine import fileio
 
 import litehrnet_mm.engine  # noqa: F401  # has MMEngine read regular files only
 from litehrnet_mm import files
 from litehrnet_mm.analysis.logs import read_log
+from litehrnet_mm.checking.coco_entries import read_images
 from litehrnet_mm.checking.coco_file import read_json
+from litehrnet_mm.checking.findings import Findings
 from litehrnet_mm.checking.images import look_at_image
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.datasets.preparation.camvid import Entry, read_splits
 from litehrnet_mm.datasets.preparation.cityscapes import draw_polygons
 from litehrnet_mm.datasets.preparation.files import open_archive, read_ids
 from litehrnet_mm.engine.mask_files import check_headers, check_sums
+from litehrnet_mm.evaluation.coco_keypoints import read_persons
 from litehrnet_mm.files import as_text, read_regular
 from litehrnet_mm.prediction.boxes import FileBoxes
 from litehrnet_mm.prediction.inputs import report_damaged
@@ -178,10 +182,19 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     assert path.read_bytes() == b'1'
 
 
-def test_images_outside_their_folder_are_a_fault_of_the_annotations(tmp_path):
-    from litehrnet_mm.checking.coco_entries import read_images
-    from litehrnet_mm.checking.findings import Findings
+@pytest.mark.parametrize('name', ['a' * 5000, 'a\0b.jpg', 'a\ud800b.jpg', 'a\nb.jpg'])
+def test_images_of_names_that_no_file_can_have(name, tmp_path):
+    content = annotations(0)
+    content['images'][0]['file_name'] = name
+    path = tmp_path / 'x.json'
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=r'3 images of .* are not in') as refused:
+        read_persons(path, tmp_path)
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 400
 
+
+def test_images_outside_their_folder_are_a_fault_of_the_annotations(tmp_path):
     names = ['/dev/zero', '../x.jpg', 'a/../../x.jpg', 'train/a..b/x.jpg', 'x.jpg']
     records = [
         dict(id=k, file_name=name, width=1, height=1) for k, name in enumerate(names)
