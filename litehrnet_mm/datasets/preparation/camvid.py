@@ -50,7 +50,7 @@ class Entry:
     name: str
 
     def __str__(self) -> str:
-        return f'{self.place}/{self.name}'
+        return f'{self.place}/{shown(self.name, 200)}'
 
     def read(self) -> io.BytesIO:
         """Its content.

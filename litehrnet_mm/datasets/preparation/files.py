@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import lzma
 import os
 import re
 import zipfile
@@ -18,6 +19,7 @@ from PIL import Image
 from litehrnet_mm.cli import UserError, progress_bar
 from litehrnet_mm.datasets.parallel import mapper
 from litehrnet_mm.files import open_regular, write_whole
+from litehrnet_mm.values import shown
 
 T = TypeVar('T')
 R = TypeVar('R')
@@ -31,7 +33,8 @@ SHARE = 64
 UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 """What Pillow raises for files that are no images, or damaged or hostile ones."""
 
-DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError)
+DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError)
+DAMAGED += (EOFError, RuntimeError, OSError, ValueError)
 """What ``zipfile`` raises for archives that are cut, damaged or encrypted."""
 
 
@@ -73,7 +76,7 @@ def image_size(path: Path) -> tuple[int, int]:
         ValueError: If it cannot be read.
     """
     try:
-        with _opened(path) as image:
+        with open_regular(path) as file, Image.open(file) as image:
             return image.size
     except UNREADABLE as error:
         raise ValueError(_reason(error)) from error
@@ -81,11 +84,15 @@ def image_size(path: Path) -> tuple[int, int]:
 
 @contextmanager
 def _opened(source: Path | BinaryIO) -> Iterator[Image.Image]:
-    """An image of which no pixel is decoded yet."""
+    """An image whose sums are right, if it has some, and no pixel is decoded yet."""
     file = open_regular(source) if isinstance(source, Path) else source
-    with file, Image.open(file) as image:
-        check_pixels(*image.size)
-        yield image
+    with file:
+        with Image.open(file) as image:
+            check_pixels(*image.size)
+            image.verify()  # of PNG; decoding does not look at sums
+        file.seek(0)
+        with Image.open(file) as image:
+            yield image
 
 
 def check_pixels(width: int, height: int) -> None:
@@ -149,7 +156,8 @@ def open_archive(path: Path) -> zipfile.ZipFile:
         return zipfile.ZipFile(open_regular(path))
     except DAMAGED as error:
         raise UserError(
-            f'{path} is no whole zip archive ({error}): download it again'
+            f'{path} is no whole zip archive ({shown(str(error), 200)}): download it '
+            'again'
         ) from error
 
 
@@ -159,13 +167,15 @@ def read_entry(archive: zipfile.ZipFile, name: str) -> bytes:
     Raises:
         UserError: If it is damaged, encrypted, or far too large for what it should be.
     """
-    where = f'{archive.filename}, {name}'
+    where = f'{archive.filename}, {shown(name, 200)}'
     if archive.getinfo(name).file_size > MAX_ENTRY:
         raise UserError(f'{where} is larger than {MAX_ENTRY >> 20} MB: refused')
     try:
         return archive.read(name)
     except DAMAGED as error:
-        raise UserError(f'{where} is damaged ({error}): download it again') from error
+        raise UserError(
+            f'{where} is damaged ({shown(str(error), 200)}): download it again'
+        ) from error
 
 
 def unpack(path: Path, root: Path, wanted: re.Pattern, progress: bool = False) -> int:
@@ -200,8 +210,8 @@ def unpack(path: Path, root: Path, wanted: re.Pattern, progress: bool = False) -
 def _check_name(path: Path, name: str) -> None:
     if name.startswith('/') or '..' in PurePosixPath(name).parts or '\\' in name:
         raise UserError(
-            f'{path} holds {name!r}, which leads out of the folder: not the official '
-            'archive, nothing was unpacked'
+            f'{path} holds {shown(repr(name), 200)}, which leads out of the folder: '
+            'not the official archive, nothing was unpacked'
         )
 
 
