@@ -11,6 +11,8 @@ from typing import Any, Callable, NoReturn, TypeVar
 
 from tqdm import tqdm
 
+from litehrnet_mm.values import printable
+
 T = TypeVar('T')
 
 
@@ -38,12 +40,19 @@ def run_tool(main: Callable[[], None]) -> NoReturn:
             :class:`UserError`, whose message is printed as one line on standard
             error. Any other exception is a defect and keeps its traceback.
     """
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors='backslashreplace')  # for names that are no UTF-8
     try:
         main()
     except UserError as error:
-        print(f'error: {error}', file=sys.stderr)
+        print(printable(f'error: {error}'), file=sys.stderr)
         sys.exit(2)
     sys.exit(0)
+
+
+def warn_user(text: str) -> None:
+    """Print a warning as one line on standard error."""
+    print(printable(f'warning: {text}'), file=sys.stderr)
 
 
 def one_line(error: BaseException) -> str:
@@ -101,9 +110,9 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str, plural: str = '') -> str:
     """A number with its noun, in the plural unless it is one."""
-    return f'{number} {noun}' if number == 1 else f'{number} {noun}s'
+    return f'{number} {noun}' if number == 1 else f'{number} {plural or f"{noun}s"}'
 
 
 def positive(text: str) -> int:

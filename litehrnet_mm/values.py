@@ -32,6 +32,11 @@ def shown(value: Any, length: int = 60) -> str:
     return text if len(text) <= length else f'{text[: length - 1]}…'
 
 
+def printable(text: str) -> str:
+    """A text with escape sequences for all that is no letter of one line."""
+    return ''.join(x if x.isprintable() else repr(x)[1:-1] for x in text)
+
+
 def _repr(value: Any) -> str:
     try:
         return repr(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shlex
 import subprocess
@@ -11,8 +12,49 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from litehrnet_mm.checking.coco_file import read_json
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.values import is_number
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read what tools/compare_training.py wrote of a training that was finished.
+
+    Args:
+        path: Its ``comparison.json``.
+
+    Returns:
+        ``text``, the config's content; ``metrics`` by name, and ``minutes``.
+
+    Raises:
+        UserError: If it cannot be read, or something is not there or something else.
+    """
+    found = read_json(path, 'record')
+    kinds = dict(text=str, metrics=dict, minutes=(int, float))
+    if not isinstance(found, dict):
+        found = {}
+    wrong = [key for key, kind in kinds.items() if not isinstance(found.get(key), kind)]
+    if not wrong and not is_number(found['minutes']):
+        wrong = ['minutes']
+    metrics = found.get('metrics')
+    if not wrong and not all(
+        name.isprintable() and is_metric(value) for name, value in metrics.items()
+    ):
+        wrong = ['metrics']
+    if wrong:
+        raise UserError(
+            f'record {path} is damaged: {wrong[0]} is missing or of another kind; '
+            'remove the file to train and evaluate anew'
+        )
+    return found
+
+
+def is_metric(value: Any) -> bool:
+    """Whether a value can be one of a metric: a number, and NaN where there is none."""
+    is_nan = isinstance(value, float) and math.isnan(value)
+    return is_nan or is_number(value)
 
 
 @dataclass(frozen=True)

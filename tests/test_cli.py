@@ -1,6 +1,6 @@
 import pytest
 
-from litehrnet_mm.cli import UserError, run_tool
+from litehrnet_mm.cli import UserError, run_tool, warn_user
 
 
 def test_success_ends_with_status_0_and_silence(capsys):
@@ -18,6 +18,24 @@ def test_users_mistake_is_one_line_and_status_2(capsys):
         run_tool(main)
     assert end.value.code == 2
     assert capsys.readouterr() == ('', 'error: config not found: a.py\n')
+
+
+@pytest.mark.parametrize('say', [warn_user, None])
+def test_whatever_a_file_is_called_a_message_is_one_printable_line(capsys, say):
+    text = 'no film: new\nline\x1b[31m\udcff ü 人.mp4'
+    shown = r'no film: new\nline\x1b[31m\udcff ü 人.mp4'
+
+    def main() -> None:
+        print('found \udcff')
+        if say:
+            say(text)
+        else:
+            raise UserError(text)
+
+    with pytest.raises(SystemExit):
+        run_tool(main)
+    kind = 'warning' if say else 'error'
+    assert capsys.readouterr() == ('found \\udcff\n', f'{kind}: {shown}\n')
 
 
 @pytest.mark.parametrize('error', [ValueError('x'), RuntimeError('x'), KeyError('x')])

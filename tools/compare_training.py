@@ -32,7 +32,8 @@ from litehrnet_mm.engine.building import build_model
 from litehrnet_mm.engine.config_file import load_config
 from litehrnet_mm.engine.options import add_cfg_options, is_segmentation
 from litehrnet_mm.engine.preflight import check_data
-from litehrnet_mm.workflow import Workflow
+from litehrnet_mm.files import write_whole
+from litehrnet_mm.workflow import Workflow, read_record
 
 
 def parse_args() -> argparse.Namespace:
@@ -147,20 +148,20 @@ def train_and_evaluate(cfg: Config, work: Path, place: str) -> dict[str, Any]:
         ``config``, its file; ``text``, its content; ``metrics`` and ``minutes``.
     """
     record, path = work / 'comparison.json', work / f'{work.name}.py'
-    if record.is_file():
-        found = json.loads(record.read_text())
+    make_folder(work)
+    cfg.dump(path)  # whatever a record names
+    if record.exists():
+        found = read_record(record)
         if found['text'] == cfg.pretty_text:
             print(f'{work.name}: finished before, see {record}')
-            return found
-    make_folder(work)
-    cfg.dump(path)
+            return dict(found, config=str(path))
     flow = Workflow(str(path), work)
     checkpoint = flow.train(f'Training {work.name} ({place})')
     minutes = round(flow.minutes(), 1)
     metrics = flow.evaluate(f'Evaluating {work.name} ({place})', checkpoint)
     found = dict(config=str(path), metrics=metrics, minutes=minutes)
     found.update(text=cfg.pretty_text)
-    record.write_text(json.dumps(found, indent=2) + '\n')
+    write_whole(record, (json.dumps(found, indent=2) + '\n').encode())
     return found
 
 

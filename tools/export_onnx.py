@@ -8,11 +8,17 @@ deviation and input size in its metadata.
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from litehrnet_mm.analysis.complexity_config import input_size
-from litehrnet_mm.cli import UserError, make_folder, positive, run_tool, tool_parser
+from litehrnet_mm.cli import (
+    UserError,
+    make_folder,
+    positive,
+    run_tool,
+    tool_parser,
+    warn_user,
+)
 from litehrnet_mm.deploy.export import RUNTIMES, export
 from litehrnet_mm.deploy.plan import Plan, Wanted
 from litehrnet_mm.engine.config_file import load_config
@@ -116,7 +122,7 @@ def main() -> None:
     make_folder(args.out.parent)
     cfg = load_config(args.config, args.cfg_options)
     if args.checkpoint is None:
-        print('warning: no checkpoint given: the weights are random', file=sys.stderr)
+        warn_user('no checkpoint given: the weights are random')
     model = load_model(cfg, args.config, args.checkpoint)
     plan = Plan(
         size=tuple(args.input_size or input_size(cfg, args.config, '--input-size H W')),

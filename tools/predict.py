@@ -9,7 +9,6 @@ classes.json.
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 
 from litehrnet_mm.cli import UserError, make_folder, progress_bar, run_tool, tool_parser
@@ -31,6 +30,7 @@ from litehrnet_mm.prediction.results import (
     write_picture,
 )
 from litehrnet_mm.prediction.sources import Film, Source, open_sources
+from litehrnet_mm.values import LARGEST, are_numbers
 from litehrnet_mm.visualization.windows import show_picture
 
 
@@ -123,8 +123,11 @@ def check_args(args: argparse.Namespace) -> None:
     if sum(map(bool, (args.boxes, args.box, args.detector))) > 1:
         raise UserError('--boxes, --box and --detector all say where persons are')
     for box in args.box:
-        if not all(map(math.isfinite, box)) or min(box[2:]) <= 0:
-            raise UserError('--box X Y W H takes numbers, width and height above 0')
+        if not are_numbers(box) or min(box[2:]) <= 0:
+            raise UserError(
+                f'--box X Y W H takes numbers up to {LARGEST:g}, width and height '
+                'above 0'
+            )
 
 
 def make_results(
@@ -157,11 +160,17 @@ def predict(
     title = source.name if isinstance(source, Film) else 'Predicting'
     try:
         for frame in progress_bar(source, source.total, title=title, unit=' images'):
-            drawn = results.add(frame)
-            if film is not None:
-                film.add(drawn)
-            elif args.out:
-                write_picture(args.out / 'pictures', frame, drawn)
+            try:
+                drawn = results.add(frame)
+                if film is not None:
+                    film.add(drawn)
+                elif args.out:
+                    write_picture(args.out / 'pictures', frame, drawn)
+            except UserError as error:
+                if isinstance(source, Film):
+                    raise
+                source.damaged.append(str(error))  # and the others are done
+                continue
             wait = not isinstance(source, Film)
             if args.show and not show_picture(drawn, wait):
                 return False

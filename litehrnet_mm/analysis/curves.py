@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from litehrnet_mm.analysis.logs import Log, Row
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.values import shown
 from litehrnet_mm.visualization.charts import COLOURS, open_sides, save_figure
 
 CHIEF_METRICS = ('coco/AP', 'mIoU', 'PCK', 'AUC', 'EPE', 'NME')
@@ -34,7 +36,7 @@ def choose_keys(logs: Sequence[Log], wanted: Sequence[str]) -> list[str]:
     if wanted:
         for key in wanted:
             if key not in trained + evaluated:
-                known = ', '.join(dict.fromkeys(trained + evaluated))
+                known = ', '.join(map(shown, dict.fromkeys(trained + evaluated)))
                 raise UserError(f'no scalar {key!r} was logged: there are {known}')
         return list(dict.fromkeys(wanted))
     chief = [key for key in CHIEF_METRICS if key in evaluated] or evaluated
@@ -51,7 +53,7 @@ def list_keys(logs: Sequence[Log]) -> str:
     for log in logs:
         lines.append(f'{log.name}: {len(log.rows)} rows')
         for title, is_evaluation in (('training', False), ('evaluation', True)):
-            keys = ', '.join(log.keys(is_evaluation)) or 'none'
+            keys = ', '.join(map(shown, log.keys(is_evaluation))) or 'none'
             lines.append(f'  {title:10}  {keys}')
     return '\n'.join(lines)
 
@@ -66,7 +68,7 @@ def summary_rows(logs: Sequence[Log], keys: Sequence[str]) -> list[list[str]]:
                 if rows:
                     best = _best(rows, key)
                     cells = [*_cells(rows[-1], key), *_cells(best, key)]
-                    table.append([log.name, key, *cells])
+                    table.append([log.name, shown(key), *cells])
     return table
 
 
@@ -133,9 +135,10 @@ def draw_curves(
     size = (WIDTH, PANEL_HEIGHT * len(panels) + 0.3)
     figure = Figure(figsize=size, layout='constrained')
     rows = figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0]
-    for axes, (is_evaluation, members) in zip(rows, panels):
-        factor = 0 if is_evaluation or members == ['lr'] else smooth
-        _draw_panel(axes, logs, members, (is_evaluation, x, factor))
+    with rc_context({'text.parse_math': False}):  # names may have dollar signs
+        for axes, (is_evaluation, members) in zip(rows, panels):
+            factor = 0 if is_evaluation or members == ['lr'] else smooth
+            _draw_panel(axes, logs, members, (is_evaluation, x, factor))
     figure.align_ylabels(rows)
     rows[-1].set_xlabel('epoch' if x == 'epoch' else 'iteration')
     save_figure(figure, path)
@@ -167,7 +170,7 @@ def _draw_panel(
                     color=COLOURS[(place if alone else number) % len(COLOURS)],
                     linestyle=DASHES[0 if alone else place % len(DASHES)],
                     label=' · '.join(
-                        [log.name] * (not alone) + [key] * (len(keys) > 1)
+                        [log.name] * (not alone) + [shown(key)] * (len(keys) > 1)
                     ),
                     # A point is no line, and evaluations are few.
                     marker='o' if is_evaluation or len(rows) == 1 else None,
@@ -176,18 +179,15 @@ def _draw_panel(
                 values = [row.values[key] for row in rows]
                 _draw_curve(axes, places, values, smooth, style)
     axes.set_title('evaluation' if is_evaluation else 'training', loc='left', size=11)
-    axes.set_ylabel(keys[0] if len(keys) == 1 else '' if is_evaluation else 'loss')
+    axes.set_ylabel(
+        shown(keys[0]) if len(keys) == 1 else '' if is_evaluation else 'loss'
+    )
     axes.grid(color='0.9', lw=0.8)
     axes.set_axisbelow(True)
     open_sides(axes)
     if len(logs) * len(keys) > 1:
         place = dict(loc='upper left', bbox_to_anchor=(1.01, 1))
         axes.legend(**place, frameon=False, fontsize=9)
-
-
-def _label(run: str | None, key: str, count: int) -> str:
-    """What tells a curve from the others of its panel."""
-    return ' · '.join(([run] if run else []) + ([key] if count > 1 else []))
 
 
 def _draw_curve(

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from litehrnet_mm.cli import UserError
+from litehrnet_mm.cli import UserError, warn_user
+from litehrnet_mm.files import as_text, read_regular
 from litehrnet_mm.values import is_id, shown
 
+MOST_BYTES = 200 << 20
+"""Of a log: a million lines."""
 SCALARS = 'vis_data/scalars.json'
 RESUMED = re.compile(r'^resume = (True|False)$', re.MULTILINE)
 PLACES = ('iter', 'epoch', 'step')
@@ -80,12 +83,12 @@ def read_log(path: Path, name: str) -> Log:
     Raises:
         UserError: If there is no log, or it is empty or broken.
     """
-    if path.is_file():
+    if path.exists() and not path.is_dir():
         rows = _read_rows(path)
         if not rows:
             raise UserError(f'log {path} is empty: nothing was logged yet')
-        return Log(name, tuple(rows))
-    if not path.is_dir():
+        return Log(shown(name), tuple(rows))
+    if not path.exists():
         raise UserError(f'run not found: {path}')
     files = sorted({*path.glob(f'*/{SCALARS}'), *path.glob(SCALARS)})
     if not files:
@@ -93,7 +96,7 @@ def read_log(path: Path, name: str) -> Log:
     rows = _read_newest(files, path)
     if not rows:
         raise UserError(f'the logs in {path} are empty: nothing was logged yet')
-    return Log(name, tuple(rows))
+    return Log(shown(name), tuple(rows))
 
 
 def _read_newest(files: Sequence[Path], folder: Path) -> list[Row]:
@@ -103,10 +106,9 @@ def _read_newest(files: Sequence[Path], folder: Path) -> list[Row]:
     for file in files:
         more = _read_rows(file)
         if more and rows and not _resumes(file):
-            print(
-                f'warning: the run of {start} in {folder} was not resumed by that of '
+            warn_user(
+                f'the run of {start} in {folder} was not resumed by that of '
                 f'{file.parents[1].name}, and is left out',
-                file=sys.stderr,
             )
             rows = []
         if more:
@@ -121,7 +123,7 @@ def _resumes(file: Path) -> bool:
     config = file.with_name('config.py')
     if not config.is_file():
         return True  # nothing speaks against it
-    found = RESUMED.search(config.read_text(encoding='utf-8'))
+    found = RESUMED.search(_read_text(config, 'config'))
     return found is None or found[1] == 'True'
 
 
@@ -163,11 +165,17 @@ def _epoch_length(training: Sequence[dict[str, Any]]) -> float | None:
     return (starts[last] - starts[first]) / (last - first)
 
 
-def _read_entries(path: Path) -> list[dict[str, Any]]:
+def _read_text(path: Path, kind: str) -> str:
     try:
-        lines = path.read_text(encoding='utf-8').splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f'log {path} cannot be read: it is no text') from error
+        return as_text(read_regular(path, MOST_BYTES))
+    except OSError as error:
+        raise UserError(f'{kind} {path} cannot be read: {error.strerror}') from error
+    except ValueError as error:
+        raise UserError(f'{kind} {path} {error}') from error
+
+
+def _read_entries(path: Path) -> list[dict[str, Any]]:
+    lines = _read_text(path, 'log').splitlines()
     entries = []
     for number, line in enumerate(lines, 1):
         try:
@@ -175,9 +183,8 @@ def _read_entries(path: Path) -> list[dict[str, Any]]:
         except (ValueError, RecursionError) as error:
             if number < len(lines):
                 raise UserError(f'{path}, line {number}: no JSON ({error})') from error
-            print(
-                f'warning: {path}, line {number}, the last, is cut off and left out',
-                file=sys.stderr,
+            warn_user(
+                f'{path}, line {number}, the last, is cut off and left out',
             )
             continue
         _check_entry(entry, f'{path}, line {number}')

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from litehrnet_mm.checking.findings import Findings
@@ -82,6 +82,8 @@ def _image_faults(record: Any) -> Iterator[str]:
     name = record.get('file_name')
     if not isinstance(name, str) or not name:
         yield f'file_name is {shown(name)}, not a name'
+    elif name.startswith('/') or '..' in PurePosixPath(name).parts:
+        yield f'file_name is {shown(name)}, which leads out of the folder of images'
     for side in ('width', 'height'):
         if not is_id(record.get(side)) or not record[side]:
             yield f'{side} is {shown(record.get(side))}, not a number of pixels'

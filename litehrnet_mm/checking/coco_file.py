@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.files import as_json, read_regular
 
 
 def read_json(path: Path, kind: str = 'annotation file') -> Any:
@@ -17,16 +17,14 @@ def read_json(path: Path, kind: str = 'annotation file') -> Any:
         kind: What it is to the user.
 
     Raises:
-        UserError: If it cannot be read, or is no JSON.
+        UserError: If it cannot be read, or is no JSON in plain UTF-8.
     """
     try:
-        return json.loads(path.read_bytes())
+        return as_json(read_regular(path))
     except OSError as error:
         raise UserError(f'{kind} {path} cannot be read: {error.strerror}') from error
-    except RecursionError as error:
-        raise UserError(f'{kind} {path} is nested too deep') from error
     except ValueError as error:
-        raise UserError(f'{kind} {path} is not valid JSON: {error}') from error
+        raise UserError(f'{kind} {path} {error}') from error
 
 
 def read_coco(path: Path) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from litehrnet_mm.checking.findings import Findings
 from litehrnet_mm.datasets.preparation.files import in_processes
-from litehrnet_mm.decoding import decode, why
+from litehrnet_mm.decoding import MOST_BYTES, decode, why
+from litehrnet_mm.files import read_regular
 from litehrnet_mm.values import shown
 
 
@@ -41,7 +42,7 @@ class ImageFacts:
 def look_at_image(path: str | Path) -> ImageFacts:
     """Decode an image."""
     try:
-        data = Path(path).read_bytes()
+        data = read_regular(path, MOST_BYTES)
         pixels, stored = decode(data)
     except FileNotFoundError:
         return ImageFacts(fault='image-missing')

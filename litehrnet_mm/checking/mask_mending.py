@@ -10,8 +10,9 @@ import numpy as np
 from PIL import Image
 
 from litehrnet_mm.cli import UserError, progress_bar
-from litehrnet_mm.datasets.preparation.files import png, write_whole
+from litehrnet_mm.datasets.preparation.files import png
 from litehrnet_mm.engine.mask_loading import CheckedLoading
+from litehrnet_mm.files import write_whole
 
 
 def mend_masks(

@@ -20,7 +20,7 @@ from litehrnet_mm.checking.coco_entries import is_category
 from litehrnet_mm.checking.findings import KINDS
 from litehrnet_mm.checking.keypoints import SLACK, outside
 from litehrnet_mm.cli import UserError
-from litehrnet_mm.datasets.preparation.files import write_whole
+from litehrnet_mm.files import write_whole
 from litehrnet_mm.values import are_numbers, is_id
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from litehrnet_mm.checking.findings import ERROR, LEVELS, WARNING
 from litehrnet_mm.checking.inspection import Inspection
-from litehrnet_mm.datasets.preparation.files import write_whole
+from litehrnet_mm.files import write_whole
 
 
 def count(inspections: Sequence[Inspection], level: str) -> int:

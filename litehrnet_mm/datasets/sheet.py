@@ -14,7 +14,13 @@ from litehrnet_mm.cli import UserError
 from litehrnet_mm.datasets.people import render_people
 from litehrnet_mm.datasets.skeleton import KEYPOINTS, SKELETON
 from litehrnet_mm.datasets.writing import ANNOTATIONS, IMAGES
-from litehrnet_mm.visualization import PoseStyle, draw_people, make_grid, write_image
+from litehrnet_mm.visualization import (
+    PoseStyle,
+    draw_people,
+    make_grid,
+    read_image,
+    write_image,
+)
 
 STYLE = PoseStyle.by_side(KEYPOINTS, [(a - 1, b - 1) for a, b in SKELETON])
 """What the skeletons of people look like."""
@@ -101,7 +107,7 @@ def write_prediction_sheet(
         people[result['image_id']].append(dict(keypoints=points))
     tiles = []
     for entry in truth['images'][: columns * rows]:
-        image = cv2.imread(str(root / IMAGES / entry['file_name']))
+        image = read_image(root / IMAGES / entry['file_name'])
         image = cv2.resize(image, None, fx=scale, fy=scale)
         tiles.append(draw_people(image, people[entry['id']], STYLE, thickness=scale))
     write_image(path, make_grid(tiles, columns))

@@ -8,12 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Callable
 
-import cv2
-
 from litehrnet_mm.cli import UserError, progress_bar
 from litehrnet_mm.datasets.parallel import mapper
 from litehrnet_mm.datasets.people import render_people
 from litehrnet_mm.datasets.skeleton import KEYPOINTS, SKELETON
+from litehrnet_mm.visualization import write_image
 
 JPEG_QUALITY = 92
 IMAGES = 'images'
@@ -119,8 +118,7 @@ def _write_sample(
     image_id = first_id + index
     name = f'{image_id:012d}.jpg'
     path = out / IMAGES / name
-    if not cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
-        raise UserError(f'cannot write {path}: is the disk full?')
+    write_image(path, image, JPEG_QUALITY)
     for number, person in enumerate(people, 1):
         person['id'] = 100 * image_id + number
         person['image_id'] = image_id

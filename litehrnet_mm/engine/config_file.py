@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import sys
+import os
 import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
-from litehrnet_mm.cli import UserError, one_line
+from litehrnet_mm.cli import UserError, one_line, warn_user
 
 READERS = ('_is_lazy_import', '_file2dict', '_parse_lazy_import')
 """Functions of MMEngine that read one file each, and call each other for bases."""
@@ -26,6 +26,7 @@ def load_config(path: str, options: dict[str, Any]) -> Config:
     """
     if not Path(path).is_file():
         raise UserError(f'config not found: {path}{_suggest_config(path)}')
+    _check_bases(path)
     try:
         cfg = Config.fromfile(path)
         _import_all(cfg)
@@ -34,12 +35,36 @@ def load_config(path: str, options: dict[str, Any]) -> Config:
         raise UserError(f'config {path} cannot be read: {said}') from error
     for key in options:
         if not _has_key(cfg, key):
-            print(f'warning: {path}: {_describe_new(cfg, key)}', file=sys.stderr)
+            warn_user(f'{path}: {_describe_new(cfg, key)}')
     try:
         cfg.merge_from_dict(options)
     except Exception as error:
         raise UserError(f'--cfg-options do not fit {path}: {error}') from error
     return cfg
+
+
+def _check_bases(path: str, above: tuple[str, ...] = ()) -> None:
+    """Refuse a config that is its own base, of which MMEngine reads a thousand copies.
+
+    Args:
+        path: The config.
+        above: The files that it is a base of.
+
+    Raises:
+        UserError: If it is among them, or one of its own bases is.
+    """
+    if os.path.realpath(path) in map(os.path.realpath, above):
+        raise UserError(
+            f'config {above[0]} cannot be read: {path} is a base (_base_) of itself, '
+            f'through {above[-1]}: name another there'
+        )
+    try:
+        bases = Config._get_base_files(path)
+    except Exception:  # MMEngine comes to it, and it is said then
+        return
+    for base in bases:
+        if isinstance(base, str) and '::' not in base:  # of an installed package
+            _check_bases(os.path.join(os.path.dirname(path), base), (*above, path))
 
 
 def _import_all(cfg: Config) -> None:
@@ -66,6 +91,8 @@ def _describe_failure(path: str, error: BaseException) -> str:
         elif frame.f_code.co_filename == file:
             line = number
     said = one_line(error)
+    if isinstance(error, RecursionError):
+        said = 'it is nested too deep, or a base of itself'
     kind = type(error).__name__
     if line is not None and said != kind:
         said = f'{kind}: {said}'

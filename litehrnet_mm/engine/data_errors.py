@@ -34,6 +34,8 @@ FORMAT_ERRORS = (AssertionError, AttributeError, IndexError, KeyError, TypeError
 FORMAT_ERRORS += (OverflowError, RecursionError, ValueError)
 # MMEngine, through NumPy, for a data set without a sample.
 NOTHING_LEFT = 'need at least one array to concatenate'
+# Ours, where a file is none; a number before and the path behind are the system's form.
+NO_FILE = re.compile(r"\] (it is [^:]+): '([^']*)'")
 NO_SUCH_FILE = re.compile(r"No such file or directory: '([^']*)'")
 
 
@@ -108,6 +110,9 @@ def _describe_data_error(cfg: Config, error: Exception) -> str | None:
         return f'image cannot be read: {pose[2]} ({" ".join(pose[1].split())})'
     if seg:
         return f'image cannot be read: {seg[1]}'
+    other = NO_FILE.search(text)
+    if other:
+        return f'{other[2]} cannot be read: {other[1]}'
     if not isinstance(error, FORMAT_ERRORS):
         return None
     files = [(k, p) for k, p in paths if p.suffix == '.json' and p.is_file()]

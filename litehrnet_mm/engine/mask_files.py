@@ -9,6 +9,7 @@ from PIL import Image
 
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.decoding import why
+from litehrnet_mm.files import open_regular
 from litehrnet_mm.values import shown
 
 TURNED = (5, 6, 7, 8)  # values of EXIF's orientation with width and height exchanged
@@ -43,7 +44,7 @@ def check_headers(frame: dict) -> tuple[int, int]:
 def _read_header(path: str, kind: str) -> tuple[tuple[int, int], str]:
     """Height and width, and Pillow's mode, without decoding pixels."""
     try:
-        with Image.open(path) as image:
+        with open_regular(path) as file, Image.open(file) as image:
             # Asking a PNG for EXIF decodes it; cameras write JPEG.
             exif = image.getexif() if image.format == 'JPEG' else {}
             turned = exif.get(EXIF_ORIENTATION) in TURNED
@@ -52,8 +53,11 @@ def _read_header(path: str, kind: str) -> tuple[tuple[int, int], str]:
     except FileNotFoundError as error:
         raise UserError(f'{kind} not found: {path}') from error
     except Exception as error:  # decoders have their own
-        reason = getattr(error, 'strerror', None) or why(error)
-        raise unreadable_fault(kind, path, reason) from error
+        raise unreadable_fault(kind, path, _reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, 'strerror', None) or why(error)
 
 
 def check_sums(path: str) -> None:
@@ -63,12 +67,12 @@ def check_sums(path: str) -> None:
         UserError: If one is wrong.
     """
     try:
-        with Image.open(path) as image:
+        with open_regular(path) as file, Image.open(file) as image:
             image.verify()
     except FileNotFoundError:
         raise
     except Exception as error:  # decoders have their own
-        raise unreadable_fault('mask', path, why(error)) from error
+        raise unreadable_fault('mask', path, _reason(error)) from error
 
 
 def _check_deep(path: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def read_persons(annotations: Path, images: Path) -> list[Persons]:
     if not boxes:
         raise UserError(f'{annotations} has no person with keypoints')
     absent = [s['file_name'] for s in sizes.values() if s['id'] in boxes]
-    absent = [name for name in absent if not (images / name).is_file()]
+    absent = [name for name in absent if not os.path.isfile(images / name)]
     if absent:
         first = shown(absent[0])
         raise UserError(

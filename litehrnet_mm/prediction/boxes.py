@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from litehrnet_mm.checking.coco_file import read_coco, read_json
-from litehrnet_mm.cli import UserError
+from litehrnet_mm.cli import UserError, counted, warn_user
 from litehrnet_mm.values import are_numbers, is_id, is_number, shown
 
 NOWHERE = np.zeros((0, 5), np.float32)
@@ -83,9 +82,8 @@ class FileBoxes(Boxes):
                 kept.append([x, y, x + w, y + h, score])
         ids = _ids(path, content['images']) if whole else {}
         if empty:
-            print(
-                f'warning: {path}: {empty} boxes of no area are left out',
-                file=sys.stderr,
+            warn_user(
+                f'{path}: {empty} boxes of no area are left out',
             )
         if not found:
             raise UserError(
@@ -107,8 +105,13 @@ class FileBoxes(Boxes):
         return number in self.by_id or number in self.ids.values()
 
     def __call__(self, name: str, image: np.ndarray) -> np.ndarray:
-        """The boxes of an image; none if the file has none for it."""
-        return self.by_id.get(self.image_id(name), NOWHERE)
+        """The boxes of an image, those outside left out; none if the file has none."""
+        boxes = self.by_id.get(self.image_id(name), NOWHERE)
+        inside = ~_outside(boxes, image)
+        if not inside.all():
+            number = counted(len(boxes) - inside.sum(), 'box', 'boxes')
+            warn_user(f'{self.path}: {number} outside {name} left out')
+        return boxes[inside]
 
 
 def _check_box(path: Path, number: int, box: Any) -> None:
@@ -160,10 +163,17 @@ class SameBoxes(Boxes):
         """
         height, width = image.shape[:2]
         listed = self.boxes or [(0, 0, width, height)]
-        for x, y, w, h in listed:
-            if x >= width or y >= height or x + w <= 0 or y + h <= 0:
-                raise UserError(
-                    f'--box {x:g} {y:g} {w:g} {h:g} lies outside {name}, which is '
-                    f'{width}x{height} pixels'
-                )
-        return np.array([[x, y, x + w, y + h, 1] for x, y, w, h in listed], np.float32)
+        boxes = np.array([[x, y, x + w, y + h, 1] for x, y, w, h in listed], np.float32)
+        for index in np.flatnonzero(_outside(boxes, image)):
+            raise UserError(
+                f'--box {" ".join(f"{value:g}" for value in listed[index])} lies '
+                f'outside {name}, which is {width}x{height} pixels'
+            )
+        return boxes
+
+
+def _outside(boxes: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """Which boxes ``(N, 5)`` have nothing of an image in them: boolean, ``(N,)``."""
+    height, width = image.shape[:2]
+    left, top, right, bottom = boxes.T[:4]
+    return (left >= width) | (top >= height) | (right <= 0) | (bottom <= 0)

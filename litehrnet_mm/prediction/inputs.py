@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
-from litehrnet_mm.cli import UserError
+from litehrnet_mm.cli import UserError, warn_user
 from litehrnet_mm.prediction.boxes import Boxes, FileBoxes
 from litehrnet_mm.prediction.sources import Film, Pictures, Source
 
@@ -32,10 +31,9 @@ def check_boxes(boxes: Boxes, sources: Sequence[Source]) -> None:
             'found by file_name, or by the number that their name is'
         )
     if unknown:
-        print(
-            f'warning: {boxes.path} is not about {len(unknown)} of the {len(names)} '
+        warn_user(
+            f'{boxes.path} is not about {len(unknown)} of the {len(names)} '
             f'pictures, where no persons are found then; the first is {unknown[0]}',
-            file=sys.stderr,
         )
 
 
@@ -52,7 +50,7 @@ def report_damaged(sources: Sequence[Source]) -> None:
         for fault in source.damaged
     ]
     for fault in faults[:-1]:
-        print(f'warning: {fault}', file=sys.stderr)
+        warn_user(f'{fault}')
     if len(faults) > 1:
         raise UserError(f'{len(faults)} pictures left out, the last: {faults[-1]}')
     if faults:

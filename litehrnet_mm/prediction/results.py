@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from litehrnet_mm.cli import UserError, counted, make_folder
 from litehrnet_mm.evaluation.scores import pose_score
+from litehrnet_mm.files import write_whole
 from litehrnet_mm.prediction.boxes import Boxes
 from litehrnet_mm.prediction.networks import Network
-from litehrnet_mm.prediction.sources import Frame
+from litehrnet_mm.prediction.sources import Frame, check_name
 from litehrnet_mm.visualization import PoseStyle, as_annotation, draw_people
 from litehrnet_mm.visualization.labels import class_shares, show_classes
 from litehrnet_mm.visualization.pictures import write_image
@@ -95,9 +94,7 @@ class LabelResults:
         """Predict on an image, write its label map, and draw what was found."""
         labels = self.network(frame.image)
         if self.folder:
-            path = (self.folder / frame.name).with_suffix('.png')
-            make_folder(path.parent)
-            Image.fromarray(labels).save(path)
+            write_image((self.folder / frame.name).with_suffix('.png'), labels)
         names = self.network.classes
         shares = class_shares(labels, len(names))
         self.shares[frame.name] = {
@@ -125,6 +122,7 @@ class FilmWriter:
     """
 
     def __init__(self, path: Path, rate: float) -> None:
+        check_name(path)
         self.path, self.rate = path, rate
         self.writer: cv2.VideoWriter | None = None
 
@@ -156,6 +154,4 @@ def write_picture(folder: Path, frame: Frame, drawn: np.ndarray) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Write a file as a whole or not at all."""
-    part = path.with_name(f'{path.name}.part')
-    part.write_text(json.dumps(content) + '\n', encoding='utf-8')
-    os.replace(part, path)
+    write_whole(path, (json.dumps(content) + '\n').encode())

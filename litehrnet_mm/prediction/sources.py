@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +14,16 @@ import cv2
 import numpy as np
 
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.files import open_regular
 from litehrnet_mm.visualization.pictures import read_image
 
 PICTURES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 FILMS = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v')
+CONTAINERS = re.compile(
+    rb'.{4}(ftyp|moov|mdat|free|skip|wide|pnot|uuid)|RIFF.{4}AVI |\x1aE\xdf\xa3',
+    re.DOTALL,
+)
+"""What the films that are read begin with: MP4 and MOV, AVI, MKV and WebM."""
 UNKNOWN_RATE = 25.0
 """Images a second of a film or camera that does not tell."""
 
@@ -99,6 +106,9 @@ class Film:
         Raises:
             UserError: If it cannot be opened, or shows nothing.
         """
+        if isinstance(source, str):
+            check_name(source)
+            _check_film(source)
         capture = cv2.VideoCapture(source)
         seen, _ = capture.read()
         rate = capture.get(cv2.CAP_PROP_FPS)
@@ -129,6 +139,40 @@ class Film:
                 index += 1
         finally:
             capture.release()
+
+
+def check_name(path: str | os.PathLike) -> None:
+    """Refuse a film's name with which OpenCV would crash, to read or to write it.
+
+    Raises:
+        UserError: If it is no UTF-8.
+    """
+    try:
+        os.fspath(path).encode('utf-8')
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f'video {path}: a film needs a path in UTF-8: rename it'
+        ) from error
+
+
+def _check_film(path: str) -> None:
+    """Refuse what FFmpeg takes for a film, but would open other files or addresses for.
+
+    It goes by the content: a list of films or a playlist is text.
+
+    Raises:
+        UserError: If it is none of the kinds in ``CONTAINERS``.
+    """
+    try:
+        with open_regular(path) as file:
+            start = file.read(16)
+    except OSError as error:
+        raise UserError(f'video {path} cannot be read: {error.strerror}') from error
+    if not CONTAINERS.match(start):
+        raise UserError(
+            f'video {path} cannot be read: it is none, or damaged, or of another kind '
+            'than MP4, MOV, AVI, MKV and WebM'
+        )
 
 
 Source = Union[Pictures, Film]
@@ -162,14 +206,14 @@ def open_sources(inputs: Sequence[str]) -> list[Source]:
 
 def _open(text: str) -> list[Source]:
     path = Path(text)
-    if text.isdecimal() and not path.exists():
+    if text.isdecimal() and not os.path.exists(path):
         return [Film.open(int(text))]
-    if path.is_dir():
+    if os.path.isdir(path):
         found = [p for p in sorted(path.rglob('*')) if p.suffix.lower() in PICTURES]
         if not found:
             raise UserError(f'no pictures ({", ".join(PICTURES)}) in {path}')
         return [Pictures(tuple(found), path)]
-    if path.is_file():
+    if os.path.lexists(path):
         return _sort_out([path], path.parent)
     matches = [Path(p) for p in sorted(glob.glob(text, recursive=True))]
     sources = _sort_out(

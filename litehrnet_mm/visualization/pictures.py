@@ -13,8 +13,9 @@ import numpy as np
 from mmengine import fileio
 from PIL import Image, ImageDraw, ImageFont
 
-from litehrnet_mm.cli import UserError, make_folder
-from litehrnet_mm.decoding import decode, why
+from litehrnet_mm.cli import UserError
+from litehrnet_mm.decoding import MOST_BYTES, decode, why
+from litehrnet_mm.files import read_regular, write_whole
 from litehrnet_mm.values import shown
 
 PAPER, INK = (255, 255, 255), (40, 40, 40)
@@ -118,9 +119,10 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
         UserError: If there is none, or it cannot be read.
     """
     try:
-        content = fileio.get(str(path))
+        content = _content(str(path))
     except OSError as error:
-        raise UserError(f'image {path} cannot be read: {error.strerror}') from error
+        reason = error.strerror or error
+        raise UserError(f'image {path} cannot be read: {reason}') from error
     try:
         return decode(content)[0]
     except Exception as error:  # decoders have their own
@@ -130,17 +132,30 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
         ) from error
 
 
-def write_image(path: str | os.PathLike, image: np.ndarray) -> None:
+def _content(path: str) -> bytes:
+    remote = '://' in path
+    return fileio.get(path) if remote else read_regular(path, MOST_BYTES)
+
+
+def write_image(path: str | os.PathLike, image: np.ndarray, quality: int = 90) -> None:
     """Write a picture, making its folder if need be.
 
     Args:
         path: A file whose ending names the format.
-        image: BGR uint8, shape (H, W, 3).
+        image: BGR uint8, shape (H, W, 3), or one channel, (H, W).
+        quality: Of a JPEG, up to 100.
 
     Raises:
         UserError: If the file cannot be written.
     """
     path = Path(path)
-    make_folder(path.parent)
-    if not cv2.imwrite(str(path), image, (cv2.IMWRITE_JPEG_QUALITY, 90)):
-        raise UserError(f'cannot write {path}')
+    # OpenCV itself crashes where a path is no UTF-8.
+    options = (cv2.IMWRITE_JPEG_QUALITY, quality)
+    try:
+        _, content = cv2.imencode(path.suffix, image, options)
+    except cv2.error as error:
+        raise UserError(
+            f'cannot write {path}: {"x".join(map(str, image.shape[1::-1]))} pixels are '
+            f'no picture that {path.suffix} can hold'
+        ) from error
+    write_whole(path, content.tobytes())

@@ -21,6 +21,8 @@ MIN_SCORE, SURE_SCORE = 0.3, 0.5
 
 # OpenCV takes sixteenths of a pixel as whole numbers with a shift of 4.
 SMOOTH = (cv2.LINE_AA, 4)
+FARTHEST = 1 << 20
+"""Pixels from the corner of an image at which something is drawn at most."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,9 @@ def line_width(person: dict, most: int = 4) -> int:
 
 
 def _fixed(points: np.ndarray) -> list[tuple[int, int]]:
-    return [tuple(p) for p in np.round(points * 16).astype(int).tolist()]
+    """Points for OpenCV, in sixteenths of a pixel, none beyond what it can draw."""
+    near = np.clip(points, -FARTHEST, FARTHEST)
+    return [tuple(p) for p in np.round(near * 16).astype(int).tolist()]
 
 
 def _draw_links(

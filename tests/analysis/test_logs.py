@@ -6,8 +6,15 @@ import json
 
 import pytest
 
+from litehrnet_mm.analysis.curves import (
+    choose_keys,
+    draw_curves,
+    list_keys,
+    summary_rows,
+)
 from litehrnet_mm.analysis.logs import read_log
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.values import shown
 
 ROW = dict(lr=0.1, loss=1.0, epoch=1, iter=10, step=10)
 
@@ -18,6 +25,50 @@ def write(folder, change: dict):
     path = folder / 'scalars.json'
     path.write_text('\n'.join(map(json.dumps, rows)))
     return path
+
+
+@pytest.mark.parametrize(
+    ('content', 'words'),
+    [
+        (b'\xef\xbb\xbf{"step": 1}', 'begins with a byte order mark'),
+        ('{"step": 1}'.encode('utf-16'), 'is in UTF-16'),
+        (b'{"step": "\xff"}', 'is no text in UTF-8'),
+    ],
+)
+def test_a_log_is_plain_utf_8(tmp_path, content, words, capsys):
+    path = tmp_path / 'scalars.json'
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=f'^log {path} {words}'):
+        read_log(path, 'run')
+    assert capsys.readouterr().err == ''
+
+
+def test_a_config_beside_a_log_is_text(tmp_path):
+    for run in '12':
+        folder = tmp_path / run / 'vis_data'
+        folder.mkdir(parents=True)
+        (folder / 'scalars.json').write_text(json.dumps(ROW))
+    config = folder / 'config.py'
+    config.write_bytes('# ä\nresume = True\n'.encode('latin-1'))
+    with pytest.raises(UserError, match=f'^config {config} is no text in UTF-8'):
+        read_log(tmp_path, 'run')
+
+
+@pytest.mark.parametrize('key', ['l\ud800oss', 'a\nb\x1b[31m', r'$\frac', 'x' * 900])
+def test_scalars_of_any_name_are_listed_and_drawn(tmp_path, key):
+    path = tmp_path / 'scalars.json'
+    path.write_text(json.dumps({**ROW, key: 1.5}))
+    logs = [read_log(path, 'a\nrun')]
+    out = tmp_path / 'x.png'
+    draw_curves(logs, ['loss', key], 'iter', 0, out)
+    assert out.stat().st_size > 1000
+    rows = summary_rows(logs, ['loss', key])
+    texts = [*list_keys(logs).split('\n'), *(cell for row in rows for cell in row)]
+    assert all(text.isprintable() and len(text) < 200 for text in texts)
+    assert any(shown(key) in text for text in texts)
+    with pytest.raises(UserError, match='no scalar') as refused:
+        choose_keys(logs, ['none'])
+    assert str(refused.value).isprintable()
 
 
 @pytest.mark.parametrize(

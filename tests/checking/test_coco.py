@@ -348,7 +348,10 @@ def test_keypoints_that_no_category_names(content, tmp_path):
 
 BROKEN = {
     'not valid JSON': b'{"images": [',
-    'not valid JSON: ': b'\xff\xfe\x00',
+    'no text in UTF-8, at byte 2: ': b'["\xff"]',
+    r'byte order mark \(BOM\): save': b'\xef\xbb\xbf{}',
+    'in UTF-16 .* save it as UTF-8': '{}'.encode('utf-16'),
+    'in UTF-16 or UTF-32, or': '{}'.encode('utf-16-le'),
     'it is a list where an object is expected': b'[]',
     'it is a NoneType where an object': b'null',
     "it has no 'images'": b'{}',

@@ -267,6 +267,10 @@ def spoil_shape(labels: Path) -> None:
     save(labels.parents[1] / 'train' / labels.name, np.zeros((360, 360, 3), np.uint8))
 
 
+def spoil_pixels(labels: Path) -> None:
+    save(labels, np.zeros((4500, 8000), np.uint8))
+
+
 def spoil_file(labels: Path) -> None:
     labels.write_bytes(labels.read_bytes()[:60])
 
@@ -278,6 +282,7 @@ def spoil_file(labels: Path) -> None:
         (spoil_size, 'is 240×180 pixels, its image 480×360'),
         (spoil_shape, 'is 360×360 pixels, not 4:3'),
         (spoil_file, 'cannot be read'),
+        (spoil_pixels, 'is 8000×4500 pixels, and more than 34 M'),
     ],
 )
 def test_a_fault_names_the_file_and_spares_the_others(segnet, tmp_path, spoil, words):

@@ -6,6 +6,7 @@ import json
 import shutil
 import zipfile
 from pathlib import Path
+from typing import Callable
 
 import numpy as np
 import pytest
@@ -244,6 +245,29 @@ def spoil_polygon(of: dict[str, Path]) -> None:
     of['polygons'].write_text(json.dumps(content))
 
 
+def polygons_of(**changes: object) -> Callable[[dict[str, Path]], None]:
+    """Change what is in a file of polygons."""
+
+    def spoil(of: dict[str, Path]) -> None:
+        content = json.loads(of['polygons'].read_text())
+        of['polygons'].write_text(json.dumps({**content, **changes}))
+
+    return spoil
+
+
+def polygon(*points: object) -> list[dict]:
+    return [dict(label='sky', polygon=[*points])]
+
+
+def spoil_depth(of: dict[str, Path]) -> None:
+    of['polygons'].write_text('[' * 100_000)
+
+
+def spoil_ids_size(of: dict[str, Path]) -> None:
+    of['polygons'].unlink()
+    save(of['ids'], np.zeros((6000, 6000), np.uint8))
+
+
 def spoil_ids(of: dict[str, Path]) -> None:
     of['polygons'].unlink()
     save(of['ids'], np.full((HEIGHT, WIDTH), 40, np.uint8))
@@ -259,9 +283,40 @@ def spoil_ids_kind(of: dict[str, Path]) -> None:
     [
         (spoil_image_size, 'polygons', 'is 64×32 pixels, its image 128×32'),
         (spoil_image, 'image', 'cannot be read'),
-        (spoil_json, 'polygons', 'is no annotation of polygons'),
+        (spoil_json, 'polygons', 'is not valid JSON'),
         (spoil_label, 'polygons', "has the label 'skyy'"),
         (spoil_polygon, 'polygons', 'has a polygon that cannot be drawn'),
+        (spoil_depth, 'polygons', 'is nested too deep'),
+        (
+            polygons_of(imgHeight=60_000, imgWidth=60_000),
+            'polygons',
+            'is 60000×60000 pixels, and more than 34 M are no frame of a street',
+        ),
+        (polygons_of(imgHeight=-1), 'polygons', 'is of 64×-1 pixels'),
+        (polygons_of(imgWidth='64'), 'polygons', 'is of 64×32 pixels'),
+        (polygons_of(objects=None), 'polygons', 'is no annotation of polygons'),
+        (
+            polygons_of(objects=polygon([1e300, 0], [1, 1])),
+            'polygons',
+            'has the point [1e+300, 0], not x and y',
+        ),
+        (
+            polygons_of(objects=polygon([0, float('nan')])),
+            'polygons',
+            'has the point [0, nan], not x and y',
+        ),
+        (polygons_of(objects=polygon([1])), 'polygons', 'has the point [1], not x'),
+        (
+            polygons_of(objects=polygon(*[[0, 0], [9, 31]] * 800_000)),
+            'polygons',
+            'has 1600000 points in 1 polygons, far more than',
+        ),
+        (
+            polygons_of(objects=polygon() * 3000, imgWidth=2048, imgHeight=1024),
+            'polygons',
+            'has 0 points in 3000 polygons, far more than',
+        ),
+        (spoil_ids_size, 'ids', 'is 6000×6000 pixels, and more than 34 M'),
         (spoil_ids, 'ids', 'has the value 40, which is no label id'),
         (spoil_ids_kind, 'ids', 'has pixels of kind RGB'),
     ],

@@ -13,6 +13,9 @@ that names the file. What is not refused must be
   (:func:`coco_targets.is_sound`), or the fault named in what is printed. A number that
   has become another sensible number, and a repeated key, of which Python takes the
   last, cannot be known;
+* for polygons, label ids and lists of frames: classes on as many pixels as the file
+  says, from points that are numbers; a frame for each line; of archives only files
+  that were in them;
 * for logs: a row for each line, with all its numbers; a last line that is cut off is
   named;
 * for JPEG, BMP, WebP, TIFF and films: 8 bits in three channels; where the end of a
@@ -28,6 +31,7 @@ from image_targets import TARGETS as IMAGES
 from json_targets import TARGETS as JSON_FILES
 from ncnn_targets import TARGETS as NCNN
 from other_targets import TARGETS as OTHERS
+from preparation_targets import TARGETS as PREPARATION
 from weight_targets import TARGETS as WEIGHTS
 
-TARGETS = [*WEIGHTS, *NCNN, *ANNOTATIONS, *JSON_FILES, *IMAGES, *OTHERS]
+TARGETS = [*WEIGHTS, *NCNN, *ANNOTATIONS, *JSON_FILES, *IMAGES, *PREPARATION, *OTHERS]

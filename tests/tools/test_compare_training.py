@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from mmengine.config import Config
 from running import assert_one_line, narrow
 
@@ -87,6 +88,30 @@ def test_what_a_config_does_not_have_cannot_be_set(call_tool, tmp_path):
     done = call_tool('compare_training.py', CONFIGS[0], CONFIGS[0], *work)
     assert_one_line(done, 'two configs are called', NAMES[0])
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ('text', 'words'),
+    [
+        ('{"co', 'is not valid JSON'),
+        ('[]', 'is damaged: text is missing'),
+        ('{"config": "x.py", "text": ""}', 'is damaged: metrics is missing'),
+        (
+            '{"config": "", "text": "", "metrics": {"mIoU": "1"}, "minutes": 1}',
+            'is damaged: metrics is missing or of another kind; remove the file',
+        ),
+        (
+            '{"config": "", "text": "", "metrics": {}, "minutes": Infinity}',
+            'is damaged: minutes is missing',
+        ),
+    ],
+)
+def test_a_damaged_record_is_named(seg_data, call_tool, tmp_path, text, words):
+    record = tmp_path / NAMES[0] / 'comparison.json'
+    record.parent.mkdir()
+    record.write_text(text)
+    done = call_tool('compare_training.py', CONFIGS[0], '--work-dir', tmp_path)
+    assert_one_line(done, record, words)
 
 
 def test_all_are_looked_at_before_the_first_is_trained(

@@ -44,14 +44,17 @@ def test_missing_detections_name_the_way_out(call_tool, tinypose, tmp_path, coco
     assert_one_line(done, 'detected boxes', 'test_dataloader.dataset.bbox_file=None')
 
 
-@pytest.mark.parametrize('fault', ['missing', 'truncated', 'empty'])
+@pytest.mark.timeout(100)
+@pytest.mark.parametrize('fault', ['missing', 'truncated', 'empty', 'a pipe'])
 def test_an_image_that_cannot_be_read(call_tool, tinypose, tmp_path, coco, fault):
     copy = tmp_path / 'coco'
     shutil.copytree(coco, copy, copy_function=shutil.copyfile)
     content = json.loads((copy / 'person_keypoints_val.json').read_text())
     image = copy / 'images' / content['images'][0]['file_name']
-    if fault == 'missing':
+    if fault in ('missing', 'a pipe'):
         image.unlink()
+        if fault == 'a pipe':
+            os.mkfifo(image)
     else:
         data = image.read_bytes()
         image.write_bytes(data[:200] if fault == 'truncated' else b'')
@@ -62,13 +65,20 @@ def test_an_image_that_cannot_be_read(call_tool, tinypose, tmp_path, coco, fault
     assert_one_line(done, 'image', image.name)
 
 
-@pytest.mark.parametrize('fault', ['not valid JSON', "no 'images'"])
+BROKEN = {
+    'not valid JSON': lambda text: text[:1000].encode(),
+    "no 'images'": lambda text: b'{}',
+    'begins with a byte order mark': lambda text: text.encode('utf-8-sig'),
+    'is in UTF-16': lambda text: text.encode('utf-16'),
+}
+
+
+@pytest.mark.parametrize('fault', BROKEN)
 def test_a_broken_annotation_file(call_tool, tinypose, tmp_path, coco, fault):
     copy = tmp_path / 'coco'
     (copy / 'images').mkdir(parents=True)
     text = (coco / 'person_keypoints_val.json').read_text()
-    text = text[:1000] if 'JSON' in fault else '{}'
-    (copy / 'person_keypoints_val.json').write_text(text)
+    (copy / 'person_keypoints_val.json').write_bytes(BROKEN[fault](text))
     done = call_tool(
         'test.py', CONFIG, tinypose, '--work-dir', tmp_path, '--cfg-options',
         *on(copy, 'test'),
@@ -199,6 +209,28 @@ def test_a_base_that_cannot_be_read_is_named(tmp_path, text, words, derived):
         load_config(str(config), {})
     said = f'config {config} cannot be read: {tmp_path}/base.py, {words}'
     assert str(refused.value) == said
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    ('base', 'derived'),
+    [
+        ("_base_ = './config.py'\n", "_base_ = './config.py'\n"),
+        ("_base_ = ['config.py']\n", "_base_ = 'base.py'\n"),
+        (
+            'x = 1\n',
+            'from mmengine.config import read_base\n\nwith read_base():\n'
+            '    from .config import *\n',
+        ),
+    ],
+)
+def test_a_config_that_is_a_base_of_itself(tmp_path, base, derived):
+    (tmp_path / 'base.py').write_text(base)
+    config = tmp_path / 'config.py'
+    config.write_text(derived)
+    with pytest.raises(UserError, match=r'a base (\(_base_\) )?of itself') as refused:
+        load_config(str(config), {})
+    assert str(refused.value).startswith(f'config {config} cannot be read: ')
 
 
 @pytest.mark.parametrize(

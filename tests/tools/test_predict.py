@@ -1,6 +1,7 @@
 """``tools/predict.py``: from whatever a user has to pictures and JSON."""
 
 import json
+import os
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ from running import assert_one_line, narrow
 from litehrnet_mm.engine.building import build_model
 from litehrnet_mm.engine.config_file import load_config
 from litehrnet_mm.prediction import detectors
-from litehrnet_mm.visualization import windows
+from litehrnet_mm.visualization import windows, write_image
 from litehrnet_mm.visualization.labels import (
     LEGEND_WIDTH,
     class_shares,
@@ -242,6 +243,37 @@ def test_boxes_and_poses_of_a_low_score(call_tool, tiny, black, tmp_path):
     assert drawn == [True, False]
 
 
+def test_boxes_far_beyond_the_picture(call_tool, tiny, black, tmp_path):
+    command = ('predict.py', *tiny, black, '--out', tmp_path / 'out')
+    done = call_tool(*command, '--box', -5, 0, 1e9, 1e9)
+    assert done.returncode == 0, done.stderr
+    ((person,),) = poses(tmp_path / 'out').values()
+    assert np.isfinite(person['keypoints']).all()
+    done = call_tool(*command, '--box', 0, 0, 1e39, 9)
+    assert_one_line(done, '--box', 'numbers up to 1e+09')
+    boxes = tmp_path / 'boxes.json'
+    listed = [[0, 0, 1e9, 1e9], [5e8, 5e8, 10, 10], [-9, 0, 9, 9]]
+    boxes.write_text(json.dumps([dict(image_id=7, bbox=x, score=1) for x in listed]))
+    done = call_tool(*command, '--boxes', boxes)
+    assert done.returncode == 0, done.stderr
+    assert f'warning: {boxes}: 2 boxes outside {black.name} left out' in done.stderr
+    assert done.stdout.startswith('1 pose in 1 image')
+
+
+def test_one_picture_does_not_take_the_others_with_it(call_tool, tiny, tmp_path):
+    folder, out = tmp_path / 'photos', tmp_path / 'out'
+    folder.mkdir()
+    odd = os.fsdecode(b'non\xffutf8.png')
+    for name in ('a.png', odd, 'z.png'):
+        write_image(folder / name, np.zeros((64, 48, 3), np.uint8))
+    (out / 'pictures/a.jpg').mkdir(parents=True)  # in the way of a result
+    done = call_tool('predict.py', *tiny, folder, '--out', out)
+    assert_one_line(done, 'cannot write', out / 'pictures/a.jpg')
+    assert set(poses(out)) == {'a.png', odd, 'z.png'}
+    for name in (odd, 'z.png'):
+        assert (out / 'pictures' / name).with_suffix('.jpg').is_file()
+
+
 def test_the_device_of_pytorch_and_settings(call_tool, tiny, black, tmp_path):
     command = ('predict.py', *tiny, black, '--out', tmp_path / 'out')
     done = call_tool(*command, '--device', 'nowhere')
@@ -307,7 +339,7 @@ def test_mistakes(call_tool, onnx, tinypose, tmp_path):
         ((OTHER, tinypose, image, *out), ['does not fit', 'wider-naive']),
         ((onnx, image, *none, *out), ['none.json', 'no boxes']),
         ((onnx, image, *text, *out), ['text.json', 'not valid JSON']),
-        ((onnx, image, *picture, *out), ['image.jpg', 'not valid JSON']),
+        ((onnx, image, *picture, *out), ['image.jpg', 'no text in UTF-8']),
         ((onnx, image, *few, *out), ['few.json: entry 0', '[0, 0, 9]']),
         ((onnx, image, *other, *out), ['other.json is about none', 'image.png']),
         ((onnx, tmp_path / 'film.mp4', *other, *out), ['film.mp4 is a film']),

@@ -36,6 +36,17 @@ def test_colours_of_a_data_set_are_rgb_and_ours_bgr():
     assert not drawn[200, 150].any()  # no link between 0 and 2
 
 
+@pytest.mark.parametrize('far', [1e9, -1e9, 3e38])
+def test_what_is_far_outside_is_drawn_as_far_as_can_be(far):
+    one = person(2, 2, 2, bbox=(0, 0, abs(far), abs(far)))
+    one['keypoints'][3] = far
+    drawn = draw_people(black(), [one], STYLE, thickness=3)
+    assert drawn[100, 100].tolist() == [30, 20, 10]
+    there, away = (100, 200) if far > 0 else (100, 50), (200, 200)
+    assert drawn[there].tolist() == [120, 110, 100]
+    assert not drawn[away].any()
+
+
 def test_colours_by_side():
     style = PoseStyle.by_side(['left_a', 'right_a', 'top'], [(0, 0), (0, 1), (1, 1)])
     assert style.keypoint_colours == (LEFT, RIGHT, MIDDLE)

@@ -19,6 +19,7 @@ from litehrnet_mm.datasets.preparation.camvid_facts import (
     official_split,
 )
 from litehrnet_mm.datasets.preparation.files import (
+    MAX_ENTRY,
     in_processes,
     is_label_map,
     open_archive,
@@ -27,9 +28,10 @@ from litehrnet_mm.datasets.preparation.files import (
     read_entry,
     read_ids,
     read_rgb,
-    write_whole,
 )
 from litehrnet_mm.datasets.preparation.splits import KEPT, NAMES, Split
+from litehrnet_mm.files import as_text, read_regular, write_whole
+from litehrnet_mm.values import shown
 
 SIZE = (480, 360)
 CLASS_IDS = range(VOID + 1)
@@ -48,7 +50,7 @@ class Entry:
     name: str
 
     def __str__(self) -> str:
-        return f'{self.place}/{self.name}'
+        return f'{self.place}/{shown(self.name, 200)}'
 
     def read(self) -> io.BytesIO:
         """Its content.
@@ -59,7 +61,7 @@ class Entry:
         if self.place.suffix == '.zip':
             return io.BytesIO(read_entry(_archive(self.place), self.name))
         try:
-            return io.BytesIO((self.place / self.name).read_bytes())
+            return io.BytesIO(read_regular(self.place / self.name, MAX_ENTRY))
         except OSError as error:
             raise UserError(f'{self} cannot be read: {error.strerror}') from error
 
@@ -263,15 +265,19 @@ def read_splits(folder: Path) -> dict[str, str]:
     for split in NAMES:
         path = folder / f'{split}.txt'
         try:
-            lines = path.read_text(encoding='utf-8').splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f'{path} cannot be read: {error}') from error
+            lines = as_text(read_regular(path, MAX_ENTRY)).splitlines()
+        except OSError as error:
+            raise UserError(f'{path} cannot be read: {error.strerror}') from error
+        except ValueError as error:
+            raise UserError(f'{path} {error}') from error
         for words in (line.split() for line in lines):
             if not words:
                 continue
             frame = PurePosixPath(words[0]).name.removesuffix('.png')
             if split_of.setdefault(frame, split) != split:
-                raise UserError(f'{path} has {frame}, as {split_of[frame]}.txt does')
+                raise UserError(
+                    f'{path} has {shown(frame)}, as {split_of[frame]}.txt does'
+                )
     return split_of
 
 

@@ -13,11 +13,14 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.datasets.preparation.files import (
+    MAX_ENTRY,
+    check_pixels,
     image_size,
     in_processes,
     is_label_map,
@@ -25,9 +28,10 @@ from litehrnet_mm.datasets.preparation.files import (
     png,
     read_ids,
     unpack,
-    write_whole,
 )
 from litehrnet_mm.datasets.preparation.splits import KEPT, NAMES, Split, first
+from litehrnet_mm.files import as_json, read_regular, write_whole
+from litehrnet_mm.values import are_numbers, is_id, shown
 
 ARCHIVES = {
     'leftImg8bit': 'leftImg8bit_trainvaltest.zip',
@@ -36,6 +40,11 @@ ARCHIVES = {
 DOWNLOADS = 'https://www.cityscapes-dataset.com/downloads/'
 OFFICIAL = {'train': 2975, 'val': 500, 'test': 1525}
 LABELLED = ('train', 'val')  # the label maps of test show no more than the own car
+
+# Drawing takes the longer the more lines cross a row, and the more pixels are filled:
+# at these bounds, many times what a frame of Cityscapes has, about 4 and 2 s.
+MOST_LINES = 50_000_000
+MOST_FILLED = 6_000_000_000
 
 IGNORED = 255
 UNKNOWN = 254
@@ -249,6 +258,34 @@ def map_label_ids(path: Path, table: np.ndarray) -> np.ndarray:
     return table[ids]
 
 
+def check_polygons(content: Any) -> None:
+    """Refuse polygons that are none, or would take more than seconds to draw.
+
+    Args:
+        content: Of ``*_polygons.json``.
+
+    Raises:
+        ValueError: With what is wrong, to be said behind the file's name.
+        TypeError: If something is of another type than in Cityscapes.
+        KeyError: If something is not there.
+    """
+    sides = width, height = content['imgWidth'], content['imgHeight']
+    if not all(is_id(side) and side for side in sides):
+        raise ValueError(f'is of {shown(width)}×{shown(height)} pixels')
+    check_pixels(*sides)
+    shapes, points = len(content['objects']), 0
+    for shape in content['objects']:
+        points += len(shape['polygon'])
+        for point in shape['polygon']:
+            if not are_numbers(point) or len(point) != 2:
+                raise ValueError(f'has the point {shown(point)}, not x and y')
+    if points * height > MOST_LINES or shapes * width * height > MOST_FILLED:
+        raise ValueError(
+            f'has {points} points in {shapes} polygons, far more than any frame of '
+            'Cityscapes: refused'
+        )
+
+
 def draw_polygons(path: Path) -> np.ndarray:
     """Draw ``*_polygons.json`` as cityscapesscripts does; returns train ids, (H, W).
 
@@ -261,13 +298,19 @@ def draw_polygons(path: Path) -> np.ndarray:
 
     annotation = Annotation()
     try:
-        annotation.fromJsonText(path.read_text(encoding='utf-8'))
-    except (ValueError, KeyError, TypeError, IndexError, OSError) as error:
+        content = read_regular(path, MAX_ENTRY)
+        check_polygons(as_json(content))
+        annotation.fromJsonText(content)
+    except OSError as error:
+        raise ValueError(f'cannot be read ({error.strerror})') from error
+    except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f'is no annotation of polygons ({error!r})') from error
     for label in {shape.label for shape in annotation.objects}:
         # What createLabelImage does not know ends the process.
         if label not in name2label and label.removesuffix('group') not in name2label:
-            raise ValueError(f'has the label {label!r}, which is none of Cityscapes')
+            raise ValueError(
+                f'has the label {shown(repr(label))}, which is none of Cityscapes'
+            )
     try:
         with redirect_stdout(io.StringIO()):  # it prints what it raises
             return np.array(createLabelImage(annotation, 'trainIds'))

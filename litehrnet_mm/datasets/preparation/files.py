@@ -1,13 +1,15 @@
-"""What all preparation shares: whole files, label maps, archives, processes."""
+"""What all preparation shares: label maps, archives, processes."""
 
 from __future__ import annotations
 
 import io
+import lzma
 import os
 import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Callable, TypeVar
 
@@ -16,35 +18,24 @@ from PIL import Image
 
 from litehrnet_mm.cli import UserError, progress_bar
 from litehrnet_mm.datasets.parallel import mapper
+from litehrnet_mm.files import open_regular, write_whole
+from litehrnet_mm.values import shown
 
 T = TypeVar('T')
 R = TypeVar('R')
 
-PARTIAL = '.part'
 MAX_ENTRY = 64 << 20
+MOST_PIXELS = 1 << 25
+"""Of an image: a frame of 8K has 33,177,600."""
 # A process takes seconds to start, so it is worth it for this many files or more.
 SHARE = 64
 
 UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 """What Pillow raises for files that are no images, or damaged or hostile ones."""
 
-DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError)
+DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError)
+DAMAGED += (EOFError, RuntimeError, OSError, ValueError)
 """What ``zipfile`` raises for archives that are cut, damaged or encrypted."""
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that has its name only once it is complete.
-
-    Raises:
-        UserError: If the folder cannot be written to, or the disk is full.
-    """
-    partial = path.with_name(path.name + PARTIAL)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(data)
-        os.replace(partial, path)
-    except OSError as error:
-        raise UserError(f'cannot write {path}: {error.strerror}') from error
 
 
 def read_ids(source: Path | BinaryIO) -> np.ndarray:
@@ -57,7 +48,7 @@ def read_ids(source: Path | BinaryIO) -> np.ndarray:
         ValueError: If it cannot be read, or has more than one channel of 8 bits.
     """
     try:
-        with Image.open(source) as image:
+        with _opened(source) as image:
             if image.mode not in ('L', 'P'):
                 raise ValueError(f'has pixels of kind {image.mode}, not 8-bit numbers')
             return np.array(image)
@@ -72,7 +63,7 @@ def read_rgb(source: Path | BinaryIO) -> np.ndarray:
         ValueError: If it cannot be read.
     """
     try:
-        with Image.open(source) as image:
+        with _opened(source) as image:
             return np.array(image.convert('RGB'))
     except UNREADABLE as error:
         raise ValueError(_reason(error)) from error
@@ -85,10 +76,36 @@ def image_size(path: Path) -> tuple[int, int]:
         ValueError: If it cannot be read.
     """
     try:
-        with Image.open(path) as image:
+        with open_regular(path) as file, Image.open(file) as image:
             return image.size
     except UNREADABLE as error:
         raise ValueError(_reason(error)) from error
+
+
+@contextmanager
+def _opened(source: Path | BinaryIO) -> Iterator[Image.Image]:
+    """An image whose sums are right, if it has some, and no pixel is decoded yet."""
+    file = open_regular(source) if isinstance(source, Path) else source
+    with file:
+        with Image.open(file) as image:
+            check_pixels(*image.size)
+            image.verify()  # of PNG; decoding does not look at sums
+        file.seek(0)
+        with Image.open(file) as image:
+            yield image
+
+
+def check_pixels(width: int, height: int) -> None:
+    """Refuse to make pixels of what would take the memory.
+
+    Raises:
+        ValueError: If there are more than ``MOST_PIXELS``.
+    """
+    if width * height > MOST_PIXELS:
+        raise ValueError(
+            f'is {width}×{height} pixels, and more than {MOST_PIXELS / 1e6:.0f} M are '
+            'no frame of a street: refused'
+        )
 
 
 def _reason(error: BaseException) -> str:
@@ -96,7 +113,8 @@ def _reason(error: BaseException) -> str:
         return 'is missing'
     if isinstance(error, ValueError):
         return str(error)
-    return f'cannot be read ({type(error).__name__})'
+    strerror = getattr(error, 'strerror', None)
+    return f'cannot be read ({strerror or type(error).__name__})'
 
 
 def is_label_map(path: Path, allowed: Sequence[int], size: tuple | None) -> bool:
@@ -135,10 +153,11 @@ def open_archive(path: Path) -> zipfile.ZipFile:
         UserError: If it is cut, or no zip archive.
     """
     try:
-        return zipfile.ZipFile(path)
+        return zipfile.ZipFile(open_regular(path))
     except DAMAGED as error:
         raise UserError(
-            f'{path} is no whole zip archive ({error}): download it again'
+            f'{path} is no whole zip archive ({shown(str(error), 200)}): download it '
+            'again'
         ) from error
 
 
@@ -148,13 +167,15 @@ def read_entry(archive: zipfile.ZipFile, name: str) -> bytes:
     Raises:
         UserError: If it is damaged, encrypted, or far too large for what it should be.
     """
-    where = f'{archive.filename}, {name}'
+    where = f'{archive.filename}, {shown(name, 200)}'
     if archive.getinfo(name).file_size > MAX_ENTRY:
         raise UserError(f'{where} is larger than {MAX_ENTRY >> 20} MB: refused')
     try:
         return archive.read(name)
     except DAMAGED as error:
-        raise UserError(f'{where} is damaged ({error}): download it again') from error
+        raise UserError(
+            f'{where} is damaged ({shown(str(error), 200)}): download it again'
+        ) from error
 
 
 def unpack(path: Path, root: Path, wanted: re.Pattern, progress: bool = False) -> int:
@@ -189,13 +210,13 @@ def unpack(path: Path, root: Path, wanted: re.Pattern, progress: bool = False) -
 def _check_name(path: Path, name: str) -> None:
     if name.startswith('/') or '..' in PurePosixPath(name).parts or '\\' in name:
         raise UserError(
-            f'{path} holds {name!r}, which leads out of the folder: not the official '
-            'archive, nothing was unpacked'
+            f'{path} holds {shown(repr(name), 200)}, which leads out of the folder: '
+            'not the official archive, nothing was unpacked'
         )
 
 
 def _has_length(path: Path, length: int) -> bool:
-    return path.is_file() and path.stat().st_size == length
+    return os.path.isfile(path) and path.stat().st_size == length
 
 
 def in_processes(

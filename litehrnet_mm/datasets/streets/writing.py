@@ -7,13 +7,11 @@ import shutil
 from functools import partial
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from litehrnet_mm.cli import UserError, progress_bar
 from litehrnet_mm.datasets.parallel import mapper
 from litehrnet_mm.datasets.streets.classes import to_train_ids
 from litehrnet_mm.datasets.streets.scene import render_street
+from litehrnet_mm.visualization import write_image
 
 SPLITS = ('train', 'val')
 LEAST_SIDE, MOST_SIDE, MOST_PIXELS = 64, 2048, 2048 * 1024
@@ -89,15 +87,10 @@ def write_scene(
     """Write the image and both label maps of one scene."""
     image, label_ids = render_street(seed, index, size)
     name = f'synthetic{seed}_{index:06d}_{FRAME:06d}'
-    _write(image_folder / f'{name}_leftImg8bit.png', image)
-    _write(label_folder / f'{name}_gtFine_labelIds.png', label_ids)
+    write_image(image_folder / f'{name}_leftImg8bit.png', image)
+    write_image(label_folder / f'{name}_gtFine_labelIds.png', label_ids)
     train_ids = to_train_ids(label_ids)
-    _write(label_folder / f'{name}_gtFine_labelTrainIds.png', train_ids)
-
-
-def _write(path: Path, picture: np.ndarray) -> None:
-    if not cv2.imwrite(str(path), picture):
-        raise UserError(f'cannot write {path}: is the disk full?')
+    write_image(label_folder / f'{name}_gtFine_labelTrainIds.png', train_ids)
 
 
 def _check(images: int, seed: int, split: str, size, workers: int) -> None:

@@ -1,0 +1,104 @@
+"""Files of a user: opened if they are regular ones, read to a limit, written whole."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from litehrnet_mm.cli import UserError, make_folder
+
+PARTIAL = '.part'
+"""What a file's name ends in while it is written."""
+MOST_BYTES = 2 << 30
+"""Of a file that is read as a whole: more than COCO's largest annotations have."""
+
+UTF_8_MARK, UTF_16_MARKS = b'\xef\xbb\xbf', (b'\xff\xfe', b'\xfe\xff')
+
+
+def open_regular(path: str | os.PathLike) -> BinaryIO:
+    """Open a regular file to read.
+
+    Pipes would keep the reader waiting, and devices have no end.
+
+    Raises:
+        OSError: If it cannot be opened, or is something else.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        if os.path.isdir(path):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        raise OSError(errno.EINVAL, 'it is a device or pipe, no file', str(path))
+    return open(path, 'rb')
+
+
+def read_regular(path: str | os.PathLike, most: int = MOST_BYTES) -> bytes:
+    """The content of a regular file.
+
+    Args:
+        path: The file.
+        most: Bytes that it may have.
+
+    Raises:
+        OSError: If it cannot be read, is something else, or larger.
+    """
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most:
+            limit = f'{most >> 30} GB' if most >> 30 else f'{most >> 20} MB'
+            raise OSError(errno.EFBIG, f'it is larger than {limit}', str(path))
+        return file.read(size)
+
+
+def as_text(content: bytes) -> str:
+    """Decode plain UTF-8, which all readers of this project take.
+
+    Raises:
+        ValueError: If it is something else, with what and the way out; to be said
+            behind the file's name.
+    """
+    if content.startswith(UTF_8_MARK):
+        raise ValueError(
+            'begins with a byte order mark (BOM): save it as UTF-8 without one'
+        )
+    if content.startswith(UTF_16_MARKS) or b'\0' in content[:4]:
+        raise ValueError('is in UTF-16 or UTF-32, or no text: save it as UTF-8')
+    try:
+        return content.decode('utf-8')
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f'is no text in UTF-8, at byte {error.start}: if it is in another '
+            'encoding, save it as UTF-8'
+        ) from error
+
+
+def as_json(content: bytes) -> Any:
+    """Decode JSON in plain UTF-8.
+
+    Raises:
+        ValueError: If it is none; to be said behind the file's name.
+    """
+    text = as_text(content)
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError('is nested too deep') from error
+    except ValueError as error:
+        raise ValueError(f'is not valid JSON: {error}') from error
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file that has its name only once it is complete; make its folder.
+
+    Raises:
+        UserError: If the folder cannot be written to, or the disk is full.
+    """
+    make_folder(path.parent)
+    partial = path.with_name(path.name + PARTIAL)
+    try:
+        partial.write_bytes(data)
+        os.replace(partial, path)
+    except OSError as error:
+        raise UserError(f'cannot write {path}: {error.strerror}') from error
