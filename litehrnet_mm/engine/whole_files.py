@@ -23,20 +23,14 @@ LAST = 'last_checkpoint'
 NUMBERED = re.compile(r'(epoch|iter)_(\d+)\.pth')
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under another name, to the disk, and then give it its name.
+def write_part(path: Path, content: bytes) -> None:
+    """Write a file under another name, to the disk; :func:`name_part` gives it its own.
 
     Whatever ends the process meanwhile, a file that was there before stays as it was.
 
     Raises:
         OSError: If it cannot be written, as on a full disk; nothing of it is left.
     """
-    write_part(path, content)
-    name_part(path)
-
-
-def write_part(path: Path, content: bytes) -> None:
-    """The first half of :func:`write_whole`: all but the name."""
     part = _part(path)
     try:
         with part.open('wb') as file:
@@ -49,7 +43,11 @@ def write_part(path: Path, content: bytes) -> None:
 
 
 def name_part(path: Path) -> None:
-    """The second half of :func:`write_whole`: the name."""
+    """Give a file its name that :func:`write_part` has written.
+
+    Raises:
+        OSError: If it cannot be; nothing of it is left.
+    """
     try:
         os.replace(_part(path), path)
     except OSError as error:
@@ -78,13 +76,14 @@ def _named(error: OSError, path: Path) -> OSError:
 
 
 class WholeFiles(LocalBackend):
-    """MMEngine's local files, written by :func:`write_whole`."""
+    """MMEngine's local files, which are there whole or not at all."""
 
     def put(self, obj: bytes | memoryview, filepath: str | Path) -> None:
         """Write a file; arguments as MMEngine's."""
         path = Path(filepath)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, obj)
+        write_part(path, obj)
+        name_part(path)
 
 
 BACKEND = 'litehrnet_mm_whole_files'
