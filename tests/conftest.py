@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import config as mmengine_config
+from mmengine.config import utils as config_utils
 from mmengine.registry import DefaultScope
 from pose_data import make_roots as make_pose_roots
 from seg_data import make_roots as make_scene_roots
@@ -19,8 +20,10 @@ import litehrnet_mm  # noqa: F401  # before any test imports mmpose: see compat.
 # Tests run side by side, a process for each core, so more threads would only wait.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 
-# For each `mmseg::` in a config MMEngine reads again what is installed: 0.3 s each.
+# For each `mmseg::` in a config MMEngine reads again what is installed, and the
+# metafiles of all models there: 0.3 s each.
 mmengine_config.is_installed = functools.cache(mmengine_config.is_installed)
+config_utils.load = functools.cache(config_utils.load)
 
 _format = mmengine_config.FormatCode
 
