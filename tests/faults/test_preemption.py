@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
+from interruptions import at, train_interrupted
 from runs import BATCHES, STEP, assert_same, command, start, wait_for, weights
 
 from litehrnet_mm.checkpoints.files import read_checkpoint
 from litehrnet_mm.engine import launch
-from litehrnet_mm.engine.launch import train
 from litehrnet_mm.engine.whole_files import newest_checkpoint
 
 
@@ -32,23 +32,6 @@ def test_sigterm_to_all_processes_saves(people, tmp_path, workers):
     assert newest_checkpoint(work) == (work / name, [])
     meta = read_checkpoint(str(work / name))['meta']
     assert 4 < meta['iter'] == int(name[5:-4]) < 400 * BATCHES
-
-
-def at(iteration: int):
-    """Send SIGTERM to this process in an iteration, counted from 1."""
-
-    def send(runner, **given):
-        if runner.iter + 1 == iteration:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    return send
-
-
-def train_interrupted(cfg) -> None:
-    """Train until it ends with status 0."""
-    with pytest.raises(SystemExit) as ended:
-        train(cfg)
-    assert ended.value.code == 0
 
 
 @pytest.mark.parametrize('by_epoch', [True, False])

@@ -2,15 +2,14 @@
 
 import errno
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from interruptions import at, raising, train_interrupted
 from mmengine.hooks import CheckpointHook
 from mmpose.datasets import CocoDataset
 from runs import assert_same, options
-from test_preemption import at, train_interrupted
 
 from litehrnet_mm.checkpoints.files import read_checkpoint
 from litehrnet_mm.cli import UserError
@@ -19,16 +18,6 @@ from litehrnet_mm.engine.checkpointing import WholeCheckpointHook
 from litehrnet_mm.engine.disk_errors import disk_errors
 from litehrnet_mm.engine.launch import train
 from litehrnet_mm.engine.whole_files import LAST, newest_checkpoint
-
-
-def raising(error: BaseException, iteration: int) -> Callable[..., None]:
-    """Have a run end in an iteration, counted from 1."""
-
-    def end(runner, **given):
-        if runner.iter + 1 == iteration:
-            raise error
-
-    return end
 
 
 def names(folder: Path) -> list[str]:
