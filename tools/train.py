@@ -5,8 +5,9 @@ from __future__ import annotations
 import signal
 import sys
 
-# There is nothing yet that could be saved; what follows takes seconds to import.
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+if __name__ == '__main__':
+    # There is nothing yet that could be saved; what follows takes seconds to import.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 import argparse
 

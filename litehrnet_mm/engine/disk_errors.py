@@ -13,9 +13,9 @@ from mmengine.config import Config
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.engine.whole_files import newest_checkpoint
 
-OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
-OF_FOLDERS = (errno.EACCES, errno.EPERM, errno.ESTALE)
-"""These count for files of the work folder only: data may be what cannot be read."""
+OF_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+OF_FILES = (errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM, errno.ESTALE)
+"""These count for files of the run only: data may be what cannot be read."""
 
 
 @contextmanager
@@ -35,11 +35,10 @@ def disk_errors(cfg: Config) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        work = Path(cfg.work_dir)
-        of_ours = error.filename and work in Path(error.filename).parents
-        if error.errno not in (*OF_DISKS, *(OF_FOLDERS if of_ours else ())):
+        is_ours = error.errno in OF_FILES and _is_of_run(error.filename, cfg)
+        if error.errno not in OF_WRITING and not is_ours:
             raise
-        newest, _ = newest_checkpoint(work)
+        newest, _ = newest_checkpoint(Path(cfg.work_dir))
         raise UserError(
             f'{error.filename or f"a file in {cfg.work_dir}"} could not be written: '
             f'{error.strerror}; the newest whole checkpoint is {newest or "none"}: '
@@ -47,3 +46,11 @@ def disk_errors(cfg: Config) -> Iterator[None]:
         ) from error
     finally:
         logging.raiseExceptions = shows
+
+
+def _is_of_run(name: str | None, cfg: Config) -> bool:
+    """Whether a file is in the work folder, or in that for checkpoints."""
+    hook = cfg.get('default_hooks', {}).get('checkpoint') or {}
+    folders = [Path(x).resolve() for x in (cfg.work_dir, hook.get('out_dir')) if x]
+    above = Path(name).resolve().parents if name else ()
+    return any(folder in above for folder in folders)

@@ -21,8 +21,8 @@ from litehrnet_mm.engine.checkpointing import WholeCheckpointHook
 from litehrnet_mm.registry import HOOKS
 
 
-class PreemptedExit(SystemExit):
-    """The end of a process at SIGTERM, with status 0."""
+class _NothingNewExit(SystemExit):
+    """The end at SIGTERM of a process that has nothing to save."""
 
 
 @contextmanager
@@ -37,8 +37,10 @@ def ends_at_sigterm() -> Iterator[None]:
     former = signal.signal(signal.SIGTERM, _end_at_once)
     try:
         yield
-    except PreemptedExit as ended:
-        print_log(f'SIGTERM: ended, and {ended}', 'current')
+    except _NothingNewExit:
+        print_log(
+            'SIGTERM: ended, and nothing was new since the last checkpoint', 'current'
+        )
         raise SystemExit(0) from None
     finally:
         if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:
@@ -46,13 +48,13 @@ def ends_at_sigterm() -> Iterator[None]:
 
 
 def _end_at_once(number: int, frame: Any) -> NoReturn:
-    _end('nothing was new since the last checkpoint')
+    _mind_no_more()
+    raise _NothingNewExit(0)  # nothing is said here, where another line may be written
 
 
-def _end(said: str) -> NoReturn:
-    """End, and mind no further SIGTERM: one often comes by more than one way."""
+def _mind_no_more() -> None:
+    """Mind no further SIGTERM: one often comes by more than one way."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise PreemptedExit(said)
 
 
 @HOOKS.register_module()
@@ -139,7 +141,10 @@ def _save_and_end(runner: Runner, done: int) -> NoReturn:
     for hook in runner.hooks:
         if isinstance(hook, WholeCheckpointHook):
             said = f'saved {hook.save_now(runner, done)}; --resume goes on'
-    _end(said)
+    print_log(f'SIGTERM: ended, and {said}', 'current')
+    if _in_main_thread():
+        _mind_no_more()
+    raise SystemExit(0)
 
 
 class PreemptibleRunner(Runner):

@@ -10,12 +10,17 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.dataset import InfiniteSampler
-from mmengine.dist import get_rank
+from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from torch.utils.data import Sampler
 
+from litehrnet_mm.cli import counted
+from litehrnet_mm.engine.messages import warn
 from litehrnet_mm.registry import HOOKS
+
+COURSE = 'epoch_course'
+"""Under this name a run knows what epoch it is in, and since which iteration."""
 
 
 @HOOKS.register_module()
@@ -72,8 +77,9 @@ class SkipSeenHook(Hook):
 
     In the midst of an epoch MMEngine starts it anew, and where training goes by
     iterations it loads all that was seen again to throw it away. Here neither is
-    loaded. Batch size and number of processes have to be as before. ``tools/train.py``
-    adds this hook.
+    loaded. An epoch that has another length by now, since the number of images,
+    processes or images of a batch has changed, starts anew. ``tools/train.py`` adds
+    this hook.
     """
 
     # After MMEngine has told the sampler its epoch.
@@ -83,11 +89,31 @@ class SkipSeenHook(Hook):
         """Leave out what was seen."""
         loop = runner.train_loop
         if isinstance(loop, EpochBasedTrainLoop):
-            seen = loop.iter - loop.epoch * len(loop.dataloader)
-            if 0 < seen <= len(loop.dataloader):
-                _leave_out(loop.dataloader.batch_sampler, seen)
+            self._go_on_in_epoch(runner, loop)
         elif isinstance(loop, IterBasedTrainLoop) and loop.iter:
             _go_on(loop)
+
+    @staticmethod
+    def _go_on_in_epoch(runner: Runner, loop: EpochBasedTrainLoop) -> None:
+        batches = loop.dataloader.batch_sampler
+        now = dict(
+            epoch=loop.epoch,
+            batches=len(loop.dataloader),
+            batch_size=batches.batch_size,
+            processes=get_world_size(),
+        )
+        known = dict(runner.message_hub.runtime_info.get(COURSE) or {})
+        begun = known.pop('begun', loop.iter)
+        seen = loop.iter - begun if known.get('epoch') == loop.epoch else 0
+        if seen and (known == now or seen == known['batches']):
+            _leave_out(batches, seen if known == now else now['batches'])
+            return
+        if seen:
+            warn(
+                f'epoch {loop.epoch + 1} starts anew: it was {known} when it was '
+                f'interrupted after {counted(seen, "batch", "batches")}, and is {now}'
+            )
+        runner.message_hub.update_info(COURSE, dict(now, begun=loop.iter))
 
 
 def _leave_out(batches: Any, seen: int) -> None:

@@ -170,8 +170,13 @@ def _named_in(file: Path) -> Path | None:
     found = _read_name(file)
     if found is None:
         return None
-    # The work folder may have been moved or copied: what is in this one counts.
-    for path in (file.parent / found.name, found):
+    # The work folder may have been moved or copied: what is in this one counts then.
+    places = [found, file.parent / found.name]
+    try:
+        moved = found.parent != file.parent and (found.parent / LAST).is_file()
+    except (OSError, ValueError):
+        return None
+    for path in reversed(places) if moved else places:
         try:
             if path.is_file():
                 return path

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from interruptions import at, train_interrupted
+from mmengine.runner import Runner
 from runs import BATCHES, STEP, assert_same, command, start, wait_for, weights
 
 from litehrnet_mm.checkpoints.files import read_checkpoint
@@ -129,6 +130,18 @@ def test_sigterm_before_training(prepare, monkeypatch, tmp_path, capsys):
     train_interrupted(prepare(tmp_path, 1))
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN  # it may come twice
     assert 'SIGTERM: ended, and nothing was new' in capsys.readouterr().out
+
+
+def test_sigterm_to_a_runner_of_mmengine(prepare, watch, tmp_path):
+    """The hooks do without tools/train.py."""
+    cfg = prepare(tmp_path, 1)
+    cfg.default_hooks.checkpoint.type = 'litehrnet_mm.WholeCheckpointHook'
+    cfg.custom_hooks = [dict(type='litehrnet_mm.PreemptionHook')]
+    watch(cfg, 'after_train_iter', at(1))
+    with pytest.raises(SystemExit) as ended:
+        Runner.from_cfg(cfg).train()
+    assert ended.value.code == 0
+    assert newest_checkpoint(tmp_path) == (tmp_path / 'iter_1.pth', [])
 
 
 def test_sigterm_without_a_hook_that_saves(prepare, watch, tmp_path, capsys):

@@ -1,6 +1,7 @@
 """What a run knows of checkpoints: its own, another run's, and those it resumed."""
 
 import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -88,6 +89,33 @@ def test_what_was_seen_is_not_loaded_again(
     resume(prepared('work', 8))
     assert len(loaded) == 3 * 2  # iterations left, images of a batch
     assert_same(tmp_path / 'alone/iter_8.pth', tmp_path / 'work/iter_8.pth')
+
+
+@pytest.mark.parametrize('iteration', [4, 5])
+def test_an_epoch_of_another_length_starts_anew(
+    prepare, watch, resume, tmp_path, iteration
+):
+    """If it was interrupted in its midst; not if it was complete by then."""
+
+    def prepared(images):
+        cfg = prepare(tmp_path, 2)
+        cfg.train_dataloader.batch_size = 1
+        cfg.train_dataloader.dataset.indices = images
+        return cfg
+
+    cfg = prepared(4)
+    watch(cfg, 'after_train_iter', at(iteration))
+    train_interrupted(cfg)
+    cfg, seen = prepared(2), []
+    watch(cfg, 'before_train_iter', lambda runner, **given: seen.append(runner.iter))
+    resume(cfg)
+    assert seen == [iteration, iteration + 1]
+    assert ('starts anew' in log_of(tmp_path)) == (iteration == 5)
+
+
+def log_of(work: Path) -> str:
+    """What all runs of a work folder have logged."""
+    return ''.join(path.read_text() for path in work.glob('*/*.log'))
 
 
 def test_gradients_that_wait_for_more_are_used_first(prepare, watch, resume, tmp_path):
@@ -217,6 +245,10 @@ def test_checkpoints_in_another_folder(prepare, resume, tmp_path):
     assert newest_checkpoint(tmp_path / 'work') == (one, [two])
     two.unlink()
     assert newest_checkpoint(tmp_path / 'work') == (one, [])
+    # A run before this one had its checkpoints in the work folder itself.
+    shutil.copy(one, two)
+    shutil.copy(one, tmp_path / 'work/epoch_2.pth')
+    assert newest_checkpoint(tmp_path / 'work') == (two, [])
 
 
 def test_a_copied_folder_goes_on_with_its_own(tmp_path):
@@ -225,6 +257,8 @@ def test_a_copied_folder_goes_on_with_its_own(tmp_path):
     torch.save(dict(state_dict=dict(w=torch.rand(3))), old / 'epoch_1.pth')
     (old / LAST).write_text(str(old / 'epoch_1.pth'))
     shutil.copytree(old, new)
+    assert newest_checkpoint(new) == (new / 'epoch_1.pth', [])
+    shutil.rmtree(old)
     assert newest_checkpoint(new) == (new / 'epoch_1.pth', [])
 
 
@@ -260,14 +294,18 @@ def test_averages_that_are_no_numbers_are_not_saved(prepare, watch, tmp_path):
     assert not names(tmp_path)
 
 
-def test_a_folder_that_may_not_be_written(prepare, tmp_path):
-    cfg, inside = prepare(tmp_path / 'work', 1), tmp_path / 'work/x/y.log'
-    refused = PermissionError(errno.EACCES, 'Permission denied', str(inside))
-    line = f'{inside} could not be written: Perm'
-    with pytest.raises(UserError, match=line), disk_errors(cfg):
-        raise refused
-    refused.filename = str(tmp_path / 'data.jpg')
-    with pytest.raises(PermissionError), disk_errors(cfg):
+@pytest.mark.parametrize('number', [errno.EACCES, errno.EIO])
+def test_a_file_that_may_not_be_written(prepare, tmp_path, number):
+    """Those of the run; others may be data that cannot be read."""
+    cfg = prepare(tmp_path / 'work', 1)
+    cfg.default_hooks.checkpoint.out_dir = str(tmp_path / 'out')
+    for name in ('work/x/y.log', 'out/work/epoch_1.pth'):
+        refused = OSError(number, os.strerror(number), str(tmp_path / name))
+        line = f'{tmp_path / name} could not be written: {os.strerror(number)}'
+        with pytest.raises(UserError, match=line), disk_errors(cfg):
+            raise refused
+    refused = OSError(number, os.strerror(number), str(tmp_path / 'data.jpg'))
+    with pytest.raises(OSError, match=r'data\.jpg'), disk_errors(cfg):
         raise refused
 
 
