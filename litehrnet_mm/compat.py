@@ -9,7 +9,9 @@ and says at DEBUG level what it did:
   all others raise :class:`MissingOperatorError` when they are *called*;
 * since PyTorch 2.6 ``torch.load`` accepts tensors and plain containers only, which
   refuses MMEngine's own training checkpoints. Their types are allow-listed.
-  ``weights_only`` itself stays on: a file that would run code is still refused;
+  ``weights_only`` itself stays on: a file that would run code is still refused. NumPy's
+  arrays are read as a subclass that trusts no file
+  (:mod:`litehrnet_mm.checkpoints.plain_arrays`), and saved again as NumPy's own;
 * for a URL, unlike a file, PyTorch leaves ``weights_only`` off. It is switched on for
   what MMEngine fetches;
 * MMEngine's use of ``pkg_resources`` is deprecated, which is not said again and again.
