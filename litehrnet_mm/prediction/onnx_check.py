@@ -41,10 +41,10 @@ WRITTEN = frozenset(
         *('Concat', 'Constant', 'ConstantOfShape', 'Conv', 'ConvTranspose', 'Div'),
         *('Flatten', 'Gather', 'GatherElements', 'Gemm', 'GlobalAveragePool'),
         *('Greater', 'GreaterOrEqual', 'HardSigmoid', 'HardSwish', 'Identity', 'Less'),
-        *('LessOrEqual',),
-        *('MatMul', 'MaxPool', 'Mod', 'Mul', 'Pad', 'Range', 'ReduceMax', 'ReduceSum'),
-        *('Relu', 'Reshape', 'Resize', 'Shape', 'Sigmoid', 'Sign', 'Slice', 'Split'),
-        *('Squeeze', 'Sub', 'Transpose', 'Unsqueeze', 'Where'),
+        *('LessOrEqual', 'MatMul', 'MaxPool', 'Mod', 'Mul', 'Not', 'Pad', 'Range'),
+        *('ReduceMax', 'ReduceSum', 'Relu', 'Reshape', 'Resize', 'Shape', 'Sigmoid'),
+        *('Sign', 'Slice', 'Split', 'Squeeze', 'Sub', 'Transpose', 'Unsqueeze'),
+        'Where',
         *('QuantizeLinear', 'DequantizeLinear'),
     }
 )
