@@ -16,7 +16,7 @@ from litehrnet_mm import files
 from litehrnet_mm.analysis.logs import read_log
 from litehrnet_mm.checking.coco_entries import read_images
 from litehrnet_mm.checking.coco_file import read_json
-from litehrnet_mm.checking.findings import Findings
+from litehrnet_mm.checking.findings import WARNING, Findings
 from litehrnet_mm.checking.images import look_at_image
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.datasets.preparation.camvid import Entry, read_splits
@@ -194,13 +194,17 @@ def test_images_of_names_that_no_file_can_have(name, tmp_path):
     assert len(str(refused.value)) < 400
 
 
-def test_images_outside_their_folder_are_a_fault_of_the_annotations(tmp_path):
+def test_images_outside_their_folder_may_be_meant(tmp_path):
     names = ['/dev/zero', '../x.jpg', 'a/../../x.jpg', 'train/a..b/x.jpg', 'x.jpg']
     records = [
         dict(id=k, file_name=name, width=1, height=1) for k, name in enumerate(names)
     ]
     findings = Findings()
     images = read_images(json.loads(json.dumps(records)), tmp_path, findings)
-    assert set(images.entries) == {3, 4}
-    assert [x.kind for x in findings.items] == ['image-entry'] * 3
-    assert 'leads out of the folder' in findings.items[0].value
+    assert set(images.entries) == {0, 1, 2, 3, 4}
+    found = findings.of('image-outside')
+    assert found == findings.items
+    assert [x.value for x in found] == names[:3]
+    assert found[0].level == WARNING
+    device = look_at_image(images.entries[0].path)
+    assert device.reason == 'it is a device or pipe, no file'
