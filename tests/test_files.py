@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -176,9 +177,16 @@ def test_a_list_of_films_is_no_film(content, tmp_path):
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     path = tmp_path / 'folder' / 'x'
     files.write_whole(path, b'1')
-    (path.parent / f'x{files.PARTIAL}').mkdir()
-    with pytest.raises(UserError, match='cannot write'):
-        files.write_whole(path, b'2')
+    write = Path.write_bytes
+
+    def fill_disk(path: Path, data: bytes) -> None:
+        write(path, data[:1])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, 'write_bytes', fill_disk)
+    with pytest.raises(UserError, match=r'cannot write .*x: No space left'):
+        files.write_whole(path, b'23')
+    assert [*path.parent.iterdir()] == [path]
     assert path.read_bytes() == b'1'
 
 
