@@ -82,9 +82,7 @@ class FileBoxes(Boxes):
                 kept.append([x, y, x + w, y + h, score])
         ids = _ids(path, content['images']) if whole else {}
         if empty:
-            warn_user(
-                f'{path}: {empty} boxes of no area are left out',
-            )
+            warn_user(f'{path}: {empty} boxes of no area are left out')
         if not found:
             raise UserError(
                 f'{path} has no boxes of category {category} with a score of '
