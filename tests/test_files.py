@@ -14,11 +14,13 @@ from mmengine import fileio
 
 import litehrnet_mm.engine  # noqa: F401  # has MMEngine read regular files only
 from litehrnet_mm import files
+from litehrnet_mm.analysis.dumps import read_dump
 from litehrnet_mm.analysis.logs import read_log
 from litehrnet_mm.checking.coco_entries import read_images
 from litehrnet_mm.checking.coco_file import read_json
 from litehrnet_mm.checking.findings import WARNING, Findings
 from litehrnet_mm.checking.images import look_at_image
+from litehrnet_mm.checkpoints.pdparams import read_pdparams
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.datasets.preparation.camvid import Entry, read_splits
 from litehrnet_mm.datasets.preparation.cityscapes import draw_polygons
@@ -28,6 +30,7 @@ from litehrnet_mm.evaluation.coco_keypoints import read_persons
 from litehrnet_mm.files import as_text, read_regular
 from litehrnet_mm.prediction.boxes import FileBoxes
 from litehrnet_mm.prediction.inputs import report_damaged
+from litehrnet_mm.prediction.onnx_check import check_onnx
 from litehrnet_mm.prediction.results import FilmWriter
 from litehrnet_mm.prediction.sources import open_sources
 from litehrnet_mm.visualization import read_image, write_image
@@ -80,6 +83,9 @@ READERS = {
     'a list of frames': ('train.txt', lambda path: read_splits(path.parent)),
     'a label map': ('x.png', read_ids),
     'polygons': ('x.json', draw_polygons),
+    "Paddle's weights": ('x.pdparams', read_pdparams),
+    'a network': ('x.onnx', check_onnx),
+    'predictions': ('x.pkl', read_dump),
 }
 
 
@@ -174,7 +180,7 @@ def test_a_list_of_films_is_no_film(content, tmp_path):
         open_sources([str(tmp_path / 'c.mp4')])
 
 
-def test_a_file_is_written_whole_or_not_at_all(tmp_path):
+def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / 'folder' / 'x'
     files.write_whole(path, b'1')
     write = Path.write_bytes

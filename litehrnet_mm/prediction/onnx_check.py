@@ -21,6 +21,7 @@ import onnxruntime
 from onnx import numpy_helper
 
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.files import read_regular
 from litehrnet_mm.runtime.model import said_by_runtime
 from litehrnet_mm.values import shown
 
@@ -59,10 +60,11 @@ def check_onnx(path: Path, operators: Collection[str] | None = WRITTEN) -> None:
         operators: Those that it may have; any if ``None``.
 
     Raises:
-        UserError: If it is no ONNX file, or no network that should be run.
+        UserError: If it cannot be read, is no ONNX file, or no network that should be
+            run.
     """
     try:
-        model = onnx.load(str(path), load_external_data=False)
+        model = onnx.load_from_string(read_regular(path))
         _check_graph(model.graph, path, operators)
         if model.functions:
             raise UserError(
@@ -73,6 +75,8 @@ def check_onnx(path: Path, operators: Collection[str] | None = WRITTEN) -> None:
     except UserError:
         raise
     except Exception as error:  # of many kinds: protobuf's, ONNX's, NumPy's
+    except OSError as error:
+        raise UserError(f'{path} cannot be read: {error.strerror}') from error
         raise UserError(f'{path} cannot be opened: {said_by_runtime(error)}') from error
 
 
