@@ -29,6 +29,10 @@ class UserError(Exception):
         self.kind = kind
 
 
+class PictureError(UserError):
+    """A fault of one picture, for which others need not be left out."""
+
+
 def run_tool(main: Callable[[], None]) -> NoReturn:
     """Run a tool's ``main`` and end the process with an honest exit status.
 

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -102,3 +103,6 @@ def write_whole(path: Path, data: bytes) -> None:
         os.replace(partial, path)
     except OSError as error:
         raise UserError(f'cannot write {path}: {error.strerror}') from error
+    finally:
+        with suppress(OSError):  # which is not there if all went well
+            partial.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -13,11 +14,13 @@ from mmengine import fileio
 
 import litehrnet_mm.engine  # noqa: F401  # has MMEngine read regular files only
 from litehrnet_mm import files
+from litehrnet_mm.analysis.dumps import read_dump
 from litehrnet_mm.analysis.logs import read_log
 from litehrnet_mm.checking.coco_entries import read_images
 from litehrnet_mm.checking.coco_file import read_json
-from litehrnet_mm.checking.findings import Findings
+from litehrnet_mm.checking.findings import WARNING, Findings
 from litehrnet_mm.checking.images import look_at_image
+from litehrnet_mm.checkpoints.pdparams import read_pdparams
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.datasets.preparation.camvid import Entry, read_splits
 from litehrnet_mm.datasets.preparation.cityscapes import draw_polygons
@@ -27,6 +30,7 @@ from litehrnet_mm.evaluation.coco_keypoints import read_persons
 from litehrnet_mm.files import as_text, read_regular
 from litehrnet_mm.prediction.boxes import FileBoxes
 from litehrnet_mm.prediction.inputs import report_damaged
+from litehrnet_mm.prediction.onnx_check import check_onnx
 from litehrnet_mm.prediction.results import FilmWriter
 from litehrnet_mm.prediction.sources import open_sources
 from litehrnet_mm.visualization import read_image, write_image
@@ -79,6 +83,9 @@ READERS = {
     'a list of frames': ('train.txt', lambda path: read_splits(path.parent)),
     'a label map': ('x.png', read_ids),
     'polygons': ('x.json', draw_polygons),
+    "Paddle's weights": ('x.pdparams', read_pdparams),
+    'a network': ('x.onnx', check_onnx),
+    'predictions': ('x.pkl', read_dump),
 }
 
 
@@ -173,12 +180,19 @@ def test_a_list_of_films_is_no_film(content, tmp_path):
         open_sources([str(tmp_path / 'c.mp4')])
 
 
-def test_a_file_is_written_whole_or_not_at_all(tmp_path):
+def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / 'folder' / 'x'
     files.write_whole(path, b'1')
-    (path.parent / f'x{files.PARTIAL}').mkdir()
-    with pytest.raises(UserError, match='cannot write'):
-        files.write_whole(path, b'2')
+    write = Path.write_bytes
+
+    def fill_disk(path: Path, data: bytes) -> None:
+        write(path, data[:1])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, 'write_bytes', fill_disk)
+    with pytest.raises(UserError, match=r'cannot write .*x: No space left'):
+        files.write_whole(path, b'23')
+    assert [*path.parent.iterdir()] == [path]
     assert path.read_bytes() == b'1'
 
 
@@ -194,13 +208,17 @@ def test_images_of_names_that_no_file_can_have(name, tmp_path):
     assert len(str(refused.value)) < 400
 
 
-def test_images_outside_their_folder_are_a_fault_of_the_annotations(tmp_path):
+def test_images_outside_their_folder_may_be_meant(tmp_path):
     names = ['/dev/zero', '../x.jpg', 'a/../../x.jpg', 'train/a..b/x.jpg', 'x.jpg']
     records = [
         dict(id=k, file_name=name, width=1, height=1) for k, name in enumerate(names)
     ]
     findings = Findings()
     images = read_images(json.loads(json.dumps(records)), tmp_path, findings)
-    assert set(images.entries) == {3, 4}
-    assert [x.kind for x in findings.items] == ['image-entry'] * 3
-    assert 'leads out of the folder' in findings.items[0].value
+    assert set(images.entries) == {0, 1, 2, 3, 4}
+    found = findings.of('image-outside')
+    assert found == findings.items
+    assert [x.value for x in found] == names[:3]
+    assert found[0].level == WARNING
+    device = look_at_image(images.entries[0].path)
+    assert device.reason == 'it is a device or pipe, no file'

@@ -11,7 +11,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from litehrnet_mm.cli import UserError, make_folder, progress_bar, run_tool, tool_parser
+from litehrnet_mm.cli import (
+    PictureError,
+    UserError,
+    make_folder,
+    progress_bar,
+    run_tool,
+    tool_parser,
+)
 from litehrnet_mm.engine.options import add_cfg_options
 from litehrnet_mm.prediction.boxes import FileBoxes, SameBoxes
 from litehrnet_mm.prediction.detectors import open_detector
@@ -166,7 +173,7 @@ def predict(
                     film.add(drawn)
                 elif args.out:
                     write_picture(args.out / 'pictures', frame, drawn)
-            except UserError as error:
+            except PictureError as error:
                 if isinstance(source, Film):
                     raise
                 source.damaged.append(str(error))  # and the others are done

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import pickle
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from litehrnet_mm.checkpoints.archives import check_archive, check_old_form, is_
 from litehrnet_mm.checkpoints.pickles import HarmfulError, check_pickle
 from litehrnet_mm.checkpoints.plain_arrays import stand_ins
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.files import read_regular
 from litehrnet_mm.values import is_id, shown
 
 NUMPY = stand_ins()
@@ -37,14 +37,18 @@ def read_dump(path: str | os.PathLike) -> list[dict[str, Any]]:
         The data samples of MMPose as nested dicts.
 
     Raises:
-        UserError: If there is no such file, it refers to anything else, is damaged, or
-            holds no predicted keypoints.
+        UserError: If there is no such file, it cannot be read, refers to anything
+            else, is damaged, or holds no predicted keypoints.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f'predictions not found: {path} (tools/test.py --dump {path})')
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
+    except FileNotFoundError as error:
+        raise UserError(
+            f'predictions not found: {path} (tools/test.py --dump {path})'
+        ) from error
+    except OSError as error:
+        raise UserError(f'{path} cannot be read: {error.strerror}') from error
+    try:
         if check_pickle(data) != len(data):
             raise HarmfulError('there is more after its end')
         samples = _PlainUnpickler(io.BytesIO(data)).load()

@@ -108,7 +108,7 @@ def _read_newest(files: Sequence[Path], folder: Path) -> list[Row]:
         if more and rows and not _resumes(file):
             warn_user(
                 f'the run of {start} in {folder} was not resumed by that of '
-                f'{file.parents[1].name}, and is left out',
+                f'{file.parents[1].name}, and is left out'
             )
             rows = []
         if more:
@@ -183,9 +183,7 @@ def _read_entries(path: Path) -> list[dict[str, Any]]:
         except (ValueError, RecursionError) as error:
             if number < len(lines):
                 raise UserError(f'{path}, line {number}: no JSON ({error})') from error
-            warn_user(
-                f'{path}, line {number}, the last, is cut off and left out',
-            )
+            warn_user(f'{path}, line {number}, the last, is cut off and left out')
             continue
         _check_entry(entry, f'{path}, line {number}')
         entries.append(entry)

@@ -63,6 +63,8 @@ def read_images(records: Sequence[Any], folder: Path, findings: Findings) -> Ima
         elif not faults:
             size = record['width'], record['height']
             entries[number] = ImageEntry(folder / record['file_name'], size, record)
+            if _leads_out(record['file_name']):
+                findings.add('image-outside', place, shown(record['file_name']))
         if is_id(number):
             ids.add(number)
     kept = {number: x for number, x in entries.items() if number not in ambiguous}
@@ -82,11 +84,13 @@ def _image_faults(record: Any) -> Iterator[str]:
     name = record.get('file_name')
     if not isinstance(name, str) or not name:
         yield f'file_name is {shown(name)}, not a name'
-    elif name.startswith('/') or '..' in PurePosixPath(name).parts:
-        yield f'file_name is {shown(name)}, which leads out of the folder of images'
     for side in ('width', 'height'):
         if not is_id(record.get(side)) or not record[side]:
             yield f'{side} is {shown(record.get(side))}, not a number of pixels'
+
+
+def _leads_out(name: str) -> bool:
+    return name.startswith('/') or '..' in PurePosixPath(name).parts
 
 
 @dataclass(frozen=True)

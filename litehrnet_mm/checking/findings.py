@@ -36,6 +36,7 @@ KINDS = {
     'mask-depth': (ERROR, 'masks with values beyond 8 bits'),
     'mask-values': (ERROR, 'masks with values that are no class and not ignored'),
     'image-twice': (WARNING, 'images listed twice, under two ids'),
+    'image-outside': (WARNING, 'images that are not in the folder of images'),
     'id-zero': (WARNING, "annotations with the id 0, which COCO's evaluation misses"),
     'not-evaluated': (WARNING, "annotations without what COCO's evaluation needs"),
     'no-keypoints': (

@@ -19,7 +19,6 @@ arrays with the entry :data:`NAME_TABLE` (protocols 2 to 4), or values of the fo
 from __future__ import annotations
 
 import pickletools
-from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, Callable
 
@@ -29,6 +28,7 @@ from litehrnet_mm.checkpoints.ncnn import PathLike
 from litehrnet_mm.checkpoints.pickles import HarmfulError, check_pickle
 from litehrnet_mm.checkpoints.plain_arrays import PlainArray, PlainDType
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.files import open_regular
 
 NAME_TABLE = 'StructuredToParameterName@@'
 MAX_BYTES = 64 * 2**20  # PP-TinyPose has 5.4 MB
@@ -238,8 +238,8 @@ def read_pdparams(path: PathLike) -> dict[str, np.ndarray]:
             holds anything but named arrays of plain numbers.
     """
     try:
-        with open(path, 'rb') as handle:
-            data = handle.read(MAX_BYTES + 1) if Path(path).is_file() else b''
+        with open_regular(path) as handle:
+            data = handle.read(MAX_BYTES + 1)
     except OSError as error:
         raise UserError(f'{path}: cannot be read: {error.strerror}') from error
     if len(data) > MAX_BYTES:

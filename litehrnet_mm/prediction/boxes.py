@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from litehrnet_mm.checking.coco_file import read_coco, read_json
-from litehrnet_mm.cli import UserError, counted, warn_user
+from litehrnet_mm.cli import PictureError, UserError, counted, warn_user
 from litehrnet_mm.values import are_numbers, is_id, is_number, shown
 
 NOWHERE = np.zeros((0, 5), np.float32)
@@ -82,9 +82,7 @@ class FileBoxes(Boxes):
                 kept.append([x, y, x + w, y + h, score])
         ids = _ids(path, content['images']) if whole else {}
         if empty:
-            warn_user(
-                f'{path}: {empty} boxes of no area are left out',
-            )
+            warn_user(f'{path}: {empty} boxes of no area are left out')
         if not found:
             raise UserError(
                 f'{path} has no boxes of category {category} with a score of '
@@ -159,13 +157,13 @@ class SameBoxes(Boxes):
         """Boxes ``(N, 5)``, of score 1.
 
         Raises:
-            UserError: If one lies outside the image.
+            PictureError: If one lies outside the image.
         """
         height, width = image.shape[:2]
         listed = self.boxes or [(0, 0, width, height)]
         boxes = np.array([[x, y, x + w, y + h, 1] for x, y, w, h in listed], np.float32)
         for index in np.flatnonzero(_outside(boxes, image)):
-            raise UserError(
+            raise PictureError(
                 f'--box {" ".join(f"{value:g}" for value in listed[index])} lies '
                 f'outside {name}, which is {width}x{height} pixels'
             )

@@ -33,7 +33,7 @@ def check_boxes(boxes: Boxes, sources: Sequence[Source]) -> None:
     if unknown:
         warn_user(
             f'{boxes.path} is not about {len(unknown)} of the {len(names)} '
-            f'pictures, where no persons are found then; the first is {unknown[0]}',
+            f'pictures, where no persons are found then; the first is {unknown[0]}'
         )
 
 
@@ -50,7 +50,7 @@ def report_damaged(sources: Sequence[Source]) -> None:
         for fault in source.damaged
     ]
     for fault in faults[:-1]:
-        warn_user(f'{fault}')
+        warn_user(fault)
     if len(faults) > 1:
         raise UserError(f'{len(faults)} pictures left out, the last: {faults[-1]}')
     if faults:

@@ -20,6 +20,7 @@ from litehrnet_mm.engine.loading import load_model
 from litehrnet_mm.engine.options import is_segmentation
 from litehrnet_mm.prediction.onnx_check import check_onnx
 from litehrnet_mm.runtime import PoseRuntime, SegRuntime, open_runtime
+from litehrnet_mm.runtime.model import ImageError
 
 
 class TorchPose:
@@ -42,13 +43,23 @@ class TorchPose:
     def __call__(
         self, image: np.ndarray, boxes: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Poses of persons; see :meth:`litehrnet_mm.runtime.PoseRuntime.__call__`."""
+        """Poses of persons; see :meth:`litehrnet_mm.runtime.PoseRuntime.__call__`.
+
+        Raises:
+            ImageError: If OpenCV cannot cut persons out of the image.
+        """
         from mmpose.apis import inference_topdown
 
         if not len(boxes):
             count = len(self.keypoints)
             return np.zeros((0, count, 2)), np.zeros((0, count))
-        samples = inference_topdown(self.model, image, boxes, bbox_format='xyxy')
+        try:
+            samples = inference_topdown(self.model, image, boxes, bbox_format='xyxy')
+        except cv2.error as error:
+            raise ImageError(
+                f'{image.shape[1]}x{image.shape[0]} pixels (width x height) cannot be '
+                "cut as the config's test pipeline says"
+            ) from error
         found = [sample.pred_instances for sample in samples]
         points = np.concatenate([x.keypoints for x in found])
         return points, np.concatenate([x.keypoint_scores for x in found])
@@ -72,7 +83,7 @@ class TorchSeg:
         """Label each pixel; see :meth:`litehrnet_mm.runtime.SegRuntime.__call__`.
 
         Raises:
-            UserError: If OpenCV cannot bring the image to the size of the network.
+            ImageError: If OpenCV cannot bring the image to the size of the network.
         """
         from mmseg.apis import inference_model
 
@@ -80,9 +91,9 @@ class TorchSeg:
             with DefaultScope.overwrite_default_scope('mmseg'):
                 found = inference_model(self.model, image).pred_sem_seg.data
         except cv2.error as error:
-            raise UserError(
-                f'an image of {image.shape[1]}x{image.shape[0]} pixels (width x height)'
-                " cannot be resized as the config's test pipeline says"
+            raise ImageError(
+                f'{image.shape[1]}x{image.shape[0]} pixels (width x height) cannot be '
+                "resized as the config's test pipeline says"
             ) from error
         return found[0].cpu().numpy().astype(np.uint8)
 

@@ -21,6 +21,7 @@ import onnxruntime
 from onnx import numpy_helper
 
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.files import read_regular
 from litehrnet_mm.runtime.model import said_by_runtime
 from litehrnet_mm.values import shown
 
@@ -34,17 +35,18 @@ OVER = 'Available memory of'
 MOST_TURNS = 10_000
 """Of all loops within each other; suppressing overlapping boxes needs none."""
 DYNAMIC = 640
-"""Rows and columns that stand for those which a file leaves open."""
+"""Rows and columns that stand for those which a file leaves open, and the turns that
+stand for those of a ``Scan``, which goes through its input once."""
 WRITTEN = frozenset(
     {
         *('Add', 'And', 'ArgMax', 'AveragePool', 'BatchNormalization', 'Cast', 'Clip'),
         *('Concat', 'Constant', 'ConstantOfShape', 'Conv', 'ConvTranspose', 'Div'),
         *('Flatten', 'Gather', 'GatherElements', 'Gemm', 'GlobalAveragePool'),
         *('Greater', 'GreaterOrEqual', 'HardSigmoid', 'HardSwish', 'Identity', 'Less'),
-        *('LessOrEqual',),
-        *('MatMul', 'MaxPool', 'Mod', 'Mul', 'Pad', 'Range', 'ReduceMax', 'ReduceSum'),
-        *('Relu', 'Reshape', 'Resize', 'Shape', 'Sigmoid', 'Sign', 'Slice', 'Split'),
-        *('Squeeze', 'Sub', 'Transpose', 'Unsqueeze', 'Where'),
+        *('LessOrEqual', 'MatMul', 'MaxPool', 'Mod', 'Mul', 'Not', 'Pad', 'Range'),
+        *('ReduceMax', 'ReduceSum', 'Relu', 'Reshape', 'Resize', 'Shape', 'Sigmoid'),
+        *('Sign', 'Slice', 'Split', 'Squeeze', 'Sub', 'Transpose', 'Unsqueeze'),
+        'Where',
         *('QuantizeLinear', 'DequantizeLinear'),
     }
 )
@@ -59,10 +61,11 @@ def check_onnx(path: Path, operators: Collection[str] | None = WRITTEN) -> None:
         operators: Those that it may have; any if ``None``.
 
     Raises:
-        UserError: If it is no ONNX file, or no network that should be run.
+        UserError: If it cannot be read, is no ONNX file, or no network that should be
+            run.
     """
     try:
-        model = onnx.load(str(path), load_external_data=False)
+        model = onnx.load_from_string(read_regular(path))
         _check_graph(model.graph, path, operators)
         if model.functions:
             raise UserError(
@@ -72,6 +75,8 @@ def check_onnx(path: Path, operators: Collection[str] | None = WRITTEN) -> None:
         _try(model, path)
     except UserError:
         raise
+    except OSError as error:
+        raise UserError(f'{path} cannot be read: {error.strerror}') from error
     except Exception as error:  # of many kinds: protobuf's, ONNX's, NumPy's
         raise UserError(f'{path} cannot be opened: {said_by_runtime(error)}') from error
 
@@ -83,21 +88,20 @@ def _check_graph(
     turns: int = 1,
 ) -> None:
     """Look at a graph that is computed so many times, and at those within it."""
-    for weight in _weights(graph):
-        _check_weight(weight, path, np.isfinite)
+    for weight in _weights(graph):  # detectors of others mask scores with -inf
+        _check_weight(weight, path, _is_known if operators is None else np.isfinite)
     for node in graph.node:
         if operators is not None and (node.domain or node.op_type not in operators):
             raise UserError(
                 f'{path} has the operator {shown(node.op_type)}, which '
                 'tools/export_onnx.py never writes: it is of another program or damaged'
             )
-        is_loop = node.op_type in ('Loop', 'Scan')
-        repeated = turns * _turns(node, graph) if is_loop else turns
+        repeated = turns * _turns(node, graph)
         if repeated > MOST_TURNS:
             raise UserError(f'{path} has a loop that need not end, or not soon')
         for attribute in node.attribute:
             for constant in _constants(attribute):  # of which some are inf
-                _check_weight(constant, path, lambda numbers: ~np.isnan(numbers))
+                _check_weight(constant, path, _is_known)
             for part in (attribute.g, *attribute.graphs):
                 _check_graph(part, path, operators, repeated)
 
@@ -114,9 +118,15 @@ def _constants(attribute: onnx.AttributeProto) -> Iterator[onnx.TensorProto]:
         yield from (sparse.values, sparse.indices)
 
 
-def _turns(loop: onnx.NodeProto, graph: onnx.GraphProto) -> float:
-    """How often a loop is gone through at most, infinite if the file does not say."""
-    count = loop.input[0] if loop.op_type == 'Loop' and loop.input else ''
+def _is_known(numbers: np.ndarray) -> np.ndarray:
+    return ~np.isnan(numbers)
+
+
+def _turns(node: onnx.NodeProto, graph: onnx.GraphProto) -> float:
+    """How often a node computes its graphs at most, infinite if no file says it."""
+    if node.op_type != 'Loop':
+        return DYNAMIC if node.op_type == 'Scan' else 1
+    count = node.input[0] if node.input else ''
     for weight in graph.initializer:
         if weight.name == count:
             return max(int(numpy_helper.to_array(weight).item()), 1)
@@ -143,7 +153,7 @@ def _check_weight(
 
 
 def _check_sizes(model: onnx.ModelProto, path: Path) -> None:
-    for image in model.graph.input:
+    for image in _images(model.graph):
         for place, side in enumerate(image.type.tensor_type.shape.dim):
             if not side.HasField('dim_value'):
                 side.dim_value = DYNAMIC if place else 1
@@ -155,6 +165,13 @@ def _check_sizes(model: onnx.ModelProto, path: Path) -> None:
                 f'{path}: the value {shown(value.name)} has the shape '
                 f'{shown(str(sides))}, larger than any in a network'
             )
+
+
+def _images(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
+    """The inputs but weights, which older files list among them."""
+    weights = {weight.name for weight in graph.initializer}
+    weights |= {sparse.values.name for sparse in graph.sparse_initializer}
+    return [value for value in graph.input if value.name not in weights]
 
 
 def _sides(value: onnx.ValueInfoProto) -> list[int]:
@@ -172,7 +189,7 @@ def _try(model: onnx.ModelProto, path: Path) -> None:
             _sides(image),
             onnx.helper.tensor_dtype_to_np_dtype(image.type.tensor_type.elem_type),
         )
-        for image in model.graph.input
+        for image in _images(model.graph)
     }
     try:
         session = onnxruntime.InferenceSession(

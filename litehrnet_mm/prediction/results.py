@@ -9,12 +9,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from litehrnet_mm.cli import UserError, counted, make_folder
+from litehrnet_mm.cli import PictureError, UserError, counted, make_folder
 from litehrnet_mm.evaluation.scores import pose_score
 from litehrnet_mm.files import write_whole
 from litehrnet_mm.prediction.boxes import Boxes
 from litehrnet_mm.prediction.networks import Network
 from litehrnet_mm.prediction.sources import Frame, check_name
+from litehrnet_mm.runtime.model import ImageError
 from litehrnet_mm.visualization import PoseStyle, as_annotation, draw_people
 from litehrnet_mm.visualization.labels import class_shares, show_classes
 from litehrnet_mm.visualization.pictures import write_image
@@ -41,9 +42,13 @@ class PoseResults:
         self.images = 0
 
     def add(self, frame: Frame) -> np.ndarray:
-        """Predict on an image, and draw what was found."""
+        """Predict on an image, and draw what was found.
+
+        Raises:
+            PictureError: If the image is at fault.
+        """
         boxes = self.boxes(frame.name, frame.image)
-        points, scores = self.network(frame.image, boxes[:, :4])
+        points, scores = _find(self.network, frame, boxes[:, :4])
         image_id = self.boxes.image_id(frame.name)
         people = []
         for box, keypoints, values in zip(boxes, points, scores):
@@ -91,8 +96,13 @@ class LabelResults:
         self.shares: dict[str, dict[str, float]] = {}
 
     def add(self, frame: Frame) -> np.ndarray:
-        """Predict on an image, write its label map, and draw what was found."""
-        labels = self.network(frame.image)
+        """Predict on an image, write its label map, and draw what was found.
+
+        Raises:
+            PictureError: If the image is at fault.
+            UserError: If the label map cannot be written.
+        """
+        labels = _find(self.network, frame)
         if self.folder:
             write_image((self.folder / frame.name).with_suffix('.png'), labels)
         names = self.network.classes
@@ -111,6 +121,18 @@ class LabelResults:
     def summary(self) -> str:
         """A line about all."""
         return f'classes of the pixels of {counted(len(self.shares), "image")}'
+
+
+def _find(network: Network, frame: Frame, *boxes: np.ndarray) -> Any:
+    """What a network finds in an image.
+
+    Raises:
+        PictureError: If the image is at fault.
+    """
+    try:
+        return network(frame.image, *boxes)
+    except ImageError as error:
+        raise PictureError(f'image {frame.name}: {error}') from error
 
 
 class FilmWriter:

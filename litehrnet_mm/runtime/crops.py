@@ -7,6 +7,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from litehrnet_mm.runtime.model import ImageError
+
+CUT_FROM = 2**15 - 1
+"""Pixels of a side from which OpenCV cannot cut."""
+
 
 @dataclass(frozen=True)
 class Crop:
@@ -46,9 +51,20 @@ class Crop:
             size: Width and height of the result.
             udp: Whether the outer pixels' centres lie on the crop's border (Huang et
                 al., 2020), not their edges.
+
+        Raises:
+            ImageError: If a side of the image has more pixels than OpenCV's 16 bits
+                count.
         """
         matrix = self._udp_matrix(size) if udp else self._matrix(size)
-        return cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR)
+        try:
+            return cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR)
+        except cv2.error as error:
+            width, height = image.shape[1::-1]
+            raise ImageError(
+                f'OpenCV cuts nothing out of {width}x{height} pixels (width x height): '
+                f'no side may have {CUT_FROM} or more'
+            ) from error
 
     def _matrix(self, size: tuple[int, int]) -> np.ndarray:
         # Of three points in single precision, as MMPose does it: rounded differently,

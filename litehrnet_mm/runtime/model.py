@@ -15,6 +15,10 @@ BACKENDS = ('onnxruntime', 'openvino')
 Run = Callable[[np.ndarray], list[np.ndarray]]
 
 
+class ImageError(ValueError):
+    """An image from which nothing can be found, whatever others are."""
+
+
 class RuntimeModel:
     """A file that ``tools/export_onnx.py`` wrote.
 
@@ -196,7 +200,7 @@ def check_image(image: np.ndarray) -> None:
     """Refuse what is no image.
 
     Raises:
-        ValueError: If it is not ``(H, W, 3)``, uint8.
+        ImageError: If it is not ``(H, W, 3)``, uint8.
     """
     shape = getattr(image, 'shape', None)
     kind = getattr(image, 'dtype', type(image).__name__)
@@ -207,6 +211,6 @@ def check_image(image: np.ndarray) -> None:
         or kind != np.uint8
         or 0 in shape
     ):
-        raise ValueError(
+        raise ImageError(
             f'an image is an array (H, W, 3) of uint8, BGR, got {shape} of {kind}'
         )

@@ -63,7 +63,8 @@ class PoseRuntime:
             Keypoints ``(N, K, 2)`` in pixels of the image, scores ``(N, K)``.
 
         Raises:
-            ValueError: If the image or the boxes have another shape.
+            ImageError: If the image has another shape, or is too large.
+            ValueError: If the boxes have another shape.
         """
         crops = self.crops(image, boxes)
         if not crops:

@@ -50,7 +50,7 @@ class SegRuntime:
             ``(H, W)``, uint8: the number of the class.
 
         Raises:
-            ValueError: If the image has another shape.
+            ImageError: If the image has another shape.
         """
         (found,) = self.model.run(self.fit(image))
         height, width = image.shape[:2]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import numpy as np
 from mmengine import fileio
 from PIL import Image, ImageDraw, ImageFont
 
-from litehrnet_mm.cli import UserError
+from litehrnet_mm.cli import PictureError, UserError
 from litehrnet_mm.decoding import MOST_BYTES, decode, why
 from litehrnet_mm.files import read_regular, write_whole
 from litehrnet_mm.values import shown
@@ -23,6 +24,9 @@ PAPER, INK = (255, 255, 255), (40, 40, 40)
 
 CAPTION_HEIGHT = 26
 """Of a strip with a line of text, in pixels."""
+
+SILENT = 0
+"""OpenCV's level of logging nothing."""
 
 GAP = 4
 """Columns between pictures side by side."""
@@ -146,16 +150,45 @@ def write_image(path: str | os.PathLike, image: np.ndarray, quality: int = 90) -
         quality: Of a JPEG, up to 100.
 
     Raises:
-        UserError: If the file cannot be written.
+        PictureError: If the format cannot hold the picture.
+        UserError: If the file cannot be written, or its ending names no format.
     """
     path = Path(path)
-    # OpenCV itself crashes where a path is no UTF-8.
-    options = (cv2.IMWRITE_JPEG_QUALITY, quality)
-    try:
-        _, content = cv2.imencode(path.suffix, image, options)
-    except cv2.error as error:
+    if not _is_known(path.suffix):
         raise UserError(
+            f'cannot write {path}: OpenCV here writes no pictures of this ending, but '
+            '.jpg and .png'
+        )
+    content = _encode(path.suffix, image, quality)
+    if content is None:
+        raise PictureError(
             f'cannot write {path}: {"x".join(map(str, image.shape[1::-1]))} pixels are '
             f'no picture that {path.suffix} can hold'
-        ) from error
-    write_whole(path, content.tobytes())
+        )
+    write_whole(path, content)
+
+
+def _is_known(suffix: str) -> bool:
+    # OpenCV crashes where a text is no UTF-8, and raises where a codec is switched off.
+    with suppress(cv2.error), _silent():
+        return suffix.isascii() and cv2.haveImageWriter(f'x{suffix}')
+    return False
+
+
+def _encode(suffix: str, image: np.ndarray, quality: int) -> bytes | None:
+    """A picture as a file's content, if the format can hold it."""
+    options = (cv2.IMWRITE_JPEG_QUALITY, quality)
+    with suppress(cv2.error), _silent():
+        done, content = cv2.imencode(suffix, image, options)
+        return content.tobytes() if done else None
+    return None
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep OpenCV from telling, in lines of its own, why it cannot write."""
+    level = cv2.setLogLevel(SILENT)
+    try:
+        yield
+    finally:
+        cv2.setLogLevel(level)

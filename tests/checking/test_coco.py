@@ -130,6 +130,10 @@ def test_errors_are_found_and_mended(content, tmp_path, kind):
 
 WARNINGS = {
     'image-twice': (image('file_name', '2.jpg'), '2.jpg: 2 ids'),
+    'image-outside': (
+        image('file_name', '../images/1.jpg'),
+        'image 1: ../images/1.jpg',
+    ),
     'id-zero': (first('id', 0), 'annotation 0 of 1.jpg'),
     'not-evaluated': (lambda c: c['annotations'][0].pop('area'), 'has no area'),
     'no-keypoints': (lambda c: c['annotations'][0].pop('bbox'), 'has no bbox'),
@@ -155,9 +159,12 @@ WARNINGS = {
 def test_warnings(content, tmp_path, kind):
     spoil, words = WARNINGS[kind]
     spoil(content)
-    _, found = look(content, tmp_path)
+    one, found = look(content, tmp_path)
     assert words in kinds(found, WARNING)[kind]
     assert kinds(found, ERROR) == {}
+    one.mend(found, tmp_path / 'mended.json')
+    mended = json.loads((tmp_path / 'mended.json').read_text())
+    assert mended['images'] == content['images']
 
 
 TRIANGLE = [10, 5, 40.5, 5, 10, 30]

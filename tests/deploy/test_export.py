@@ -18,6 +18,7 @@ from litehrnet_mm.deploy.export import export
 from litehrnet_mm.deploy.graphs import HeatmapDecoder, Normalisation
 from litehrnet_mm.deploy.plan import Plan, Wanted
 from litehrnet_mm.engine.building import build_model
+from litehrnet_mm.prediction.onnx_check import check_onnx
 
 POSE = 'configs/pose/coco/td-hm_litehrnet-18_8xb64-210e_coco-256x192.py'
 SEG = 'configs/seg/cityscapes/fcn_litehrnet-18_4xb4-160k_cityscapes-512x1024.py'
@@ -55,6 +56,7 @@ def test_files_compute_what_the_model_computes(
     out = tmp_path / 'net.onnx'
     worst = export(model, cfg, out, Plan(SIZE, wanted, dynamic))
     assert worst <= (0.05 if wanted.decode else 1e-4)
+    check_onnx(out)
     assert [x.name for x in tmp_path.iterdir()] == ['net.onnx']
     session = onnxruntime.InferenceSession(str(out))
     assert [y.name for y in session.get_outputs()] == names
@@ -64,6 +66,23 @@ def test_files_compute_what_the_model_computes(
     free = [side for side in sides if isinstance(side, str)]
     assert isinstance(batch, str) == bool(dynamic)
     assert free == (['height', 'width'] if dynamic == 'all' else [])
+
+
+@pytest.mark.parametrize('opset', [11, 12, 13, 18])
+@pytest.mark.parametrize(
+    ('path', 'wanted'),
+    [
+        (POSE, Wanted(decode=True, preprocess=True)),
+        (SEG, Wanted(label_map=True, preprocess=True)),
+    ],
+)
+def test_operators_of_other_versions_are_known(
+    repository, tmp_path, path, wanted, opset
+):
+    model, cfg = tiny(repository, path)
+    out = tmp_path / 'net.onnx'
+    export(model, cfg, out, Plan(SIZE, wanted, 'all', opset=opset))
+    check_onnx(out)
 
 
 @pytest.mark.parametrize('rewritten', [True, False])

@@ -171,7 +171,7 @@ def reads_files(model: onnx.ModelProto) -> bool:
 def hostile_graph(data: bytes, other: bytes, chance: random.Random) -> bytes:
     """Make a graph a hostile one."""
     model = onnx.load_from_string(data)
-    chance.choice(HOSTILE)(model)
+    chance.choice([*HOSTILE])(model)
     return model.SerializeToString()
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import numpy as np
 import onnx
 import pytest
-from hostile_graphs import HOSTILE, endless, growing, own_function
+from hostile_graphs import HOSTILE, NO_END, endless, make_way
 from onnx import TensorProto, helper, numpy_helper
 from other_targets import detector_seeds, onnx_seeds, pose_facts, seg_facts
 
@@ -79,30 +80,75 @@ def test_detectors(tmp_path, change, words):
 
 @pytest.mark.parametrize('change', HOSTILE)
 def test_hostile_graphs(tmp_path, change):
-    """None of them is run: a loop would never end."""
+    """Loops are refused before they run, in a network of ours whatever they do."""
+    words = HOSTILE[change]
     path = tmp_path / 'x.onnx'
     path.write_bytes(changed(change))
-    with pytest.raises(UserError, match=r'x\.onnx') as refused:
+    expected = 'the operator Loop, which' if words == NO_END else words
+    with pytest.raises(UserError, match=rf'x\.onnx.* {expected}') as refused:
         open_network([str(path)])
     assert str(refused.value).isprintable()
     path.write_bytes(changed(change, seeds=detector_seeds))
-    with pytest.raises(UserError, match=r'x\.onnx'):
+    with pytest.raises(UserError, match=rf'x\.onnx.* {words}'):
         OnnxBoxes(path, 0.3)
 
 
-@pytest.mark.parametrize(
-    ('change', 'words'),
-    [
-        (endless, 'need not end'),
-        (growing, 'takes more than 1.5 GB'),
-        (own_function, 'functions of its own'),
-    ],
-)
-def test_what_is_said_of_hostile_detectors(tmp_path, change, words):
+def scan(model: onnx.ModelProto, within: bool = False) -> None:
+    """Go through a value row by row; within that, through each row."""
+    out = make_way(model)
+    x, y = (helper.make_tensor_value_info(x, TensorProto.FLOAT, None) for x in 'xy')
+    body = helper.make_graph([helper.make_node('Neg', ['x'], ['y'])], 'b', [x], [y])
+    if within:
+        node = helper.make_node('Scan', ['x'], ['y'], body=body, num_scan_inputs=1)
+        body = helper.make_graph([node], 'outer', [x], [y])
+    node = helper.make_node('Scan', ['before'], [out], body=body, num_scan_inputs=1)
+    model.graph.node.append(node)
+
+
+def test_scans_are_for_detectors(tmp_path):
     path = tmp_path / 'x.onnx'
-    path.write_bytes(changed(change, seeds=detector_seeds))
-    with pytest.raises(UserError, match=words):
+    path.write_bytes(changed(scan))
+    check_onnx(path, operators=None)
+    with pytest.raises(UserError, match='the operator Scan, which'):
+        check_onnx(path)
+    path.write_bytes(changed(partial(scan, within=True)))
+    with pytest.raises(UserError, match='not soon'):
         check_onnx(path, operators=None)
+
+
+def test_weights_may_be_inputs(tmp_path):
+    """As in files before the fourth version of ONNX's format."""
+
+    def list_weights(model: onnx.ModelProto) -> None:
+        model.graph.input.extend(
+            helper.make_tensor_value_info(x.name, x.data_type, x.dims)
+            for x in model.graph.initializer
+        )
+        model.ir_version = 3
+        # As zeros, they would be refused: they tell a shape, of which nothing is left.
+        model.graph.initializer.append(numpy_helper.from_array(np.array([-1]), 'all'))
+        model.graph.input.append(helper.make_tensor_value_info('all', 7, [1]))
+        out = make_way(model)
+        model.graph.node.append(helper.make_node('Reshape', ['before', 'all'], [out]))
+        del model.graph.output[0].type.tensor_type.shape.dim[1:]
+
+    path = tmp_path / 'x.onnx'
+    path.write_bytes(changed(list_weights))
+    check_onnx(path)
+
+
+def test_masks_of_detectors_may_be_infinite(tmp_path):
+    def mask(model: onnx.ModelProto) -> None:
+        value = numpy_helper.from_array(np.array(-np.inf, np.float32), 'mask')
+        model.graph.initializer.append(value)
+        out = make_way(model)
+        model.graph.node.append(helper.make_node('Add', ['before', 'mask'], [out]))
+
+    path = tmp_path / 'x.onnx'
+    path.write_bytes(changed(mask))
+    check_onnx(path, operators=None)
+    with pytest.raises(UserError, match='the weights mask hold inf or nan'):
+        check_onnx(path)
 
 
 def test_only_operators_that_are_written_here(tmp_path):

@@ -229,6 +229,10 @@ def test_mistakes(exported, tmp_path):
     image = np.zeros((50, 40, 3), np.uint8)
     cases = [
         (lambda: pose(image / 255), 'array .H, W, 3. of uint8, BGR, got .* of float64'),
+        (
+            lambda: pose(np.zeros((2, 32_767, 3), np.uint8)),
+            'nothing out of 32767x2 pixels .* no side may have 32767 or more',
+        ),
         (lambda: pose(image, [1, 2, 3, 4]), r'boxes must have the shape \(N, 4\)'),
         (lambda: PoseRuntime('absent.onnx'), 'no such file: absent.onnx'),
         (lambda: SegRuntime(out), 'is for pose, not for segmentation'),

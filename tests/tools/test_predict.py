@@ -265,13 +265,24 @@ def test_one_picture_does_not_take_the_others_with_it(call_tool, tiny, tmp_path)
     folder.mkdir()
     odd = os.fsdecode(b'non\xffutf8.png')
     for name in ('a.png', odd, 'z.png'):
-        write_image(folder / name, np.zeros((64, 48, 3), np.uint8))
-    (out / 'pictures/a.jpg').mkdir(parents=True)  # in the way of a result
+        width = 33_000 if name == 'a.png' else 48
+        write_image(folder / name, np.zeros((64, width, 3), np.uint8))
     done = call_tool('predict.py', *tiny, folder, '--out', out)
-    assert_one_line(done, 'cannot write', out / 'pictures/a.jpg')
-    assert set(poses(out)) == {'a.png', odd, 'z.png'}
+    assert_one_line(done, 'image a.png: 33000x64 pixels', 'cannot be cut')
+    assert set(poses(out)) == {odd, 'z.png'}
     for name in (odd, 'z.png'):
         assert (out / 'pictures' / name).with_suffix('.jpg').is_file()
+
+
+def test_what_cannot_be_written_ends_the_run(call_tool, tiny, tmp_path):
+    folder, out = tmp_path / 'photos', tmp_path / 'out'
+    for name in ('a.png', 'b.png', 'c.png'):
+        write_image(folder / name, np.zeros((64, 48, 3), np.uint8))
+    (out / 'pictures/b.jpg').mkdir(parents=True)  # in the way of a result
+    done = call_tool('predict.py', *tiny, folder, '--out', out)
+    assert_one_line(done, 'cannot write', out / 'pictures/b.jpg')
+    assert set(poses(out)) == {'a.png', 'b.png'}
+    assert not (out / 'pictures/c.jpg').exists()
 
 
 def test_the_device_of_pytorch_and_settings(call_tool, tiny, black, tmp_path):

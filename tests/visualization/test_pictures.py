@@ -51,6 +51,24 @@ def test_pictures_that_cannot_be_read_or_written(tmp_path):
         write_image(damaged / 'picture.jpg', np.zeros((2, 2, 3), np.uint8))
 
 
+@pytest.mark.parametrize(
+    ('name', 'width', 'words'),
+    [
+        ('a.jpg', 66_000, '66000x2 pixels are no picture that .jpg can hold'),
+        ('a.pgm', 9, '9x2 pixels are no picture that .pgm can hold'),
+        ('a.exr', 9, 'writes no pictures of this ending'),
+        ('a.svg', 9, 'writes no pictures of this ending'),
+        ('a.\udcff', 9, 'writes no pictures of this ending'),
+        ('a', 9, 'writes no pictures of this ending'),
+    ],
+)
+def test_pictures_that_no_format_holds(name, width, words, tmp_path, capfd):
+    with pytest.raises(UserError, match=f'cannot write .*{name}: .*{words}'):
+        write_image(tmp_path / name, np.zeros((2, width, 3), np.uint8))
+    assert capfd.readouterr().err == ''  # OpenCV would tell more
+    assert not any(tmp_path.iterdir())
+
+
 def test_a_picture_comes_back_as_it_was(tmp_path):
     image = np.random.default_rng(0).integers(0, 256, (9, 8, 3)).astype(np.uint8)
     path = tmp_path / 'new' / 'ünï.png'
