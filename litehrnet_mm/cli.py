@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Iterable
@@ -45,7 +46,8 @@ def run_tool(main: Callable[[], None]) -> NoReturn:
             error. Any other exception is a defect and keeps its traceback.
     """
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors='backslashreplace')  # for names that are no UTF-8
+        if isinstance(stream, io.TextIOWrapper):  # else it is no file, and takes all
+            stream.reconfigure(errors='backslashreplace')  # for names that are no UTF-8
     try:
         main()
     except UserError as error:
