@@ -10,6 +10,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
+from nets import tiny_extra
 from running import configure, forget_runs
 from runs import CONFIG, options, write_people
 
@@ -34,11 +35,13 @@ def sigterm_as_before():
 
 @pytest.fixture
 def prepare(repository, people, monkeypatch) -> Callable[..., Config]:
-    """The config of a run in this process; arguments as for ``runs.options``."""
+    """The config of a run of a small net in this process, as ``runs.options`` says."""
     monkeypatch.chdir(repository)
 
     def prepared(work: Path, length: int, **kind: bool) -> Config:
         cfg = configure(Path(CONFIG), work, *options(people, length, **kind))
+        cfg.model.backbone.arch = tiny_extra()
+        cfg.model.head.in_channels = 8
         if not kind.get('evaluate'):
             cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
         return cfg

@@ -10,7 +10,8 @@ import torch
 from interruptions import at, raising, train_interrupted
 from mmengine.hooks import CheckpointHook
 from mmpose.datasets import CocoDataset
-from runs import assert_same, options
+from running import narrow
+from runs import CONFIG, assert_same, options
 
 from litehrnet_mm.checkpoints.files import read_checkpoint
 from litehrnet_mm.cli import UserError
@@ -323,10 +324,10 @@ def test_without_anything_to_resume_training_starts_as_it_says(
     start = tmp_path / 'start/epoch_1.pth'
     if there:
         shutil.copytree(tmp_path / 'start', tmp_path / 'work')
-    config = 'configs/pose/synthetic/td-hm_litehrnet-18_1xb32-6e_synthetic-128x96.py'
     done = run_tool(
-        'train.py', config, '--work-dir', tmp_path / 'work', '--resume',
-        '--no-validate', '--cfg-options', f'load_from={start}', *options(people, 2),
+        'train.py', narrow(CONFIG, tmp_path), '--work-dir', tmp_path / 'work',
+        '--resume', '--no-validate', '--cfg-options', f'load_from={start}',
+        *options(people, 2),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     said = done.stdout + done.stderr
