@@ -77,6 +77,14 @@ def test_a_picture_comes_back_as_it_was(tmp_path):
     assert np.array_equal(cv2.imread(str(path)), image)
 
 
+def test_a_jpeg_has_the_quality_that_is_asked_for(tmp_path):
+    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    low, high = (tmp_path / f'{quality}.jpg' for quality in (20, 95))
+    write_image(low, image, 20)
+    write_image(high, image, 95)
+    assert low.stat().st_size < high.stat().st_size / 2
+
+
 def test_a_wide_strip_under_its_classes_stays_small():
     """Enlarged to the legend's height it would have 2 million columns."""
     image = np.zeros((3, 20_000, 3), np.uint8)
