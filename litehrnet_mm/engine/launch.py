@@ -257,15 +257,21 @@ def _find_newest(work: Path) -> Path | None:
     Raises:
         UserError: If it has some, but none that can be.
     """
-    newest, passed = newest_checkpoint(work, lambda path: _why_not(path) is None)
-    for path in passed:
-        warn(f'{path} is passed over: {_why_not(path)}')
+    newest, passed = newest_checkpoint(work, _can_go_on)
     if passed and newest is None:
         raise UserError(
             f'no checkpoint of {work} is whole and can be resumed from: train without '
             '--resume into another --work-dir'
         )
     return newest
+
+
+def _can_go_on(path: Path) -> bool:
+    """Whether a checkpoint can be resumed from; if it cannot, why is said."""
+    reason = _why_not(path)
+    if reason:
+        warn(f'{path} is passed over: {reason}')
+    return not reason
 
 
 def _why_not(path: Path) -> str | None:

@@ -105,8 +105,10 @@ class SkipSeenHook(Hook):
         known = dict(runner.message_hub.runtime_info.get(COURSE) or {})
         begun = known.pop('begun', loop.iter)
         seen = loop.iter - begun if known.get('epoch') == loop.epoch else 0
-        if seen and (known == now or seen == known['batches']):
-            _leave_out(batches, seen if known == now else now['batches'])
+        if seen and seen == known['batches']:
+            seen, known = now['batches'], now  # it was complete, however long it is now
+        if seen and known == now:
+            _leave_out(batches, seen)
             return
         if seen:
             warn(

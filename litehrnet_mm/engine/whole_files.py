@@ -15,9 +15,8 @@ from litehrnet_mm.checkpoints.archives import check_archive
 from litehrnet_mm.checkpoints.files import read_checkpoint
 from litehrnet_mm.checkpoints.pickles import HarmfulError
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.files import PARTIAL as PART
 
-PART = '.part'
-"""What a file's name ends in while it is written."""
 LAST = 'last_checkpoint'
 """The file of a work folder in which MMEngine names its newest checkpoint."""
 NUMBERED = re.compile(r'(epoch|iter)_(\d+)\.pth')
