@@ -39,7 +39,14 @@ ROOT = Path(__file__).resolve().parents[2]
 PLAIN = {'int', 'float', 'str', 'bool', 'tuple', 'list', 'Sequence', 'Colour'}
 """What types of plain values are made of."""
 
-FOREIGN = {'CONFIG', 'CUDA_VISIBLE_DEVICES', 'FORCE_CUDA', 'KEY', 'MMCV_WITH_OPS'}
+FOREIGN = {
+    'CFLAGS',
+    'CONFIG',
+    'CUDA_VISIBLE_DEVICES',
+    'FORCE_CUDA',
+    'KEY',
+    'MMCV_WITH_OPS',
+}
 """What commands of the documentation set for themselves, for CUDA and to build mmcv;
 and the ``KEY=VALUE`` of ``--cfg-options``."""
 
