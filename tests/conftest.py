@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from mmengine.config import utils as config_utils
 from mmengine.registry import DefaultScope
 from pose_data import make_roots as make_pose_roots
 from seg_data import make_roots as make_scene_roots
+from tool_runs import run_script
 
 import litehrnet_mm  # noqa: F401  # before any test imports mmpose: see compat.py
 
@@ -106,15 +106,8 @@ def run_tool(repository):
     def run(
         tool: str, *args: object, env: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess:
-        command = [sys.executable, f'tools/{tool}', *map(str, args)]
-        return subprocess.run(
-            command,
-            cwd=repository,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            env={**os.environ, **(env or {})},
-        )
+        given = {**os.environ, **(env or {})}
+        return run_script(f'tools/{tool}', [*map(str, args)], repository, given)
 
     return run
 

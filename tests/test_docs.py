@@ -59,6 +59,7 @@ ELSEWHERE = {
     r'python -m zipfile .*': "Python's own",
     r'mim .*': 'tests/test_mim.py',
     r'python tools/prepare_\w+\.py .*': 'tests/tools/test_prepare_data.py',
+    r'python tools/complexity\.py --paper': 'tests/tools/test_complexity.py',
     r'python tools/benchmark\.py .*': 'tests/tools/test_benchmark.py',
     r'python tools/compare_training\.py .*': 'tests/tools/test_compare_training.py',
     r'python tools/quantize_onnx\.py .*': 'tests/tools/test_quantize_onnx.py',
@@ -166,16 +167,12 @@ def short_run(config: str) -> list[str]:
     by_epoch = cfg.train_cfg.get('by_epoch', 'max_epochs' in cfg.train_cfg)
     steps = ['max_epochs=1'] if by_epoch else ['max_iters=1', 'val_interval=1']
     options += [f'train_cfg.{step}' for step in steps]
-    shorter = ('batch_size=2', 'dataset.indices=2')
-    return [*options, *(f'train_dataloader.{option}' for option in shorter)]
+    options += [f'{loader}.dataset.indices=2' for loader in LOADERS]
+    return [*options, 'train_dataloader.batch_size=2']
 
 
-def run(call: list[str], place: Path, monkeypatch, capfd) -> tuple[str, int, str]:
-    """Run a tool in this process, in the folder.
-
-    Returns:
-        Its command line, its exit status, and what it said on standard error.
-    """
+def prepared(call: list[str], place: Path) -> list[str]:
+    """A tool's name and arguments as they are run here, in one process."""
     start = next(k for k, word in enumerate(call) if TOOL.fullmatch(word))
     script, words = Path(call[start]).name, list(call[start + 1 :])
     if '--launcher' in words:  # several processes: tests/tools/test_distributed.py
@@ -183,33 +180,51 @@ def run(call: list[str], place: Path, monkeypatch, capfd) -> tuple[str, int, str
         del words[at : at + 2]
     if '--amp' in words and not torch.cuda.is_available():
         words.remove('--amp')
-    words = shortened(script, words, place)
-    monkeypatch.setattr(sys, 'argv', [script, *words])
+    return [script, *shortened(script, words, place)]
+
+
+def run(words: list[str], monkeypatch, capfd) -> tuple[int, str]:
+    """Run a tool in this process, in the folder.
+
+    Returns:
+        Its exit status, and what it said on standard error.
+    """
+    monkeypatch.setattr(sys, 'argv', words)
     capfd.readouterr()
     with pytest.raises(SystemExit) as ended:
-        runpy.run_path(f'tools/{script}', run_name='__main__')
+        runpy.run_path(f'tools/{words[0]}', run_name='__main__')
     forget_runs()
-    return ' '.join([script, *words]), ended.value.code or 0, capfd.readouterr().err
+    return ended.value.code or 0, capfd.readouterr().err
+
+
+@pytest.fixture(scope='module')
+def seen() -> set[tuple[str, ...]]:
+    """What was run, since several pages have the same command."""
+    return set()
 
 
 @pytest.mark.parametrize('page', PAGES, ids=[page.name for page in PAGES])
-def test_commands(page, place, pose_roots, seg_roots, monkeypatch, capfd):
+def test_commands(page, place, seen, pose_roots, seg_roots, monkeypatch, capfd):
     monkeypatch.chdir(place)
     monkeypatch.setenv('POSE_CHECKPOINT', str(place / 'CHECKPOINT.pth'))
     for call in called(page, place):
         text = ' '.join(call)
         if any(re.fullmatch(pattern, text) for pattern in ELSEWHERE):
             continue
+        words = prepared(call, place)
+        if tuple(words) in seen:
+            continue
+        seen.add(tuple(words))
         # Both kinds of data of one's own are in CUSTOM_ROOT.
         segments = 'configs/seg' in text
         roots = [pose_roots, seg_roots] if segments else [seg_roots, pose_roots]
         named = {**roots[0], **roots[1], 'COCO_ROOT': str(place / 'coco')}
         for name, root in named.items():
             monkeypatch.setenv(name, root)
-        command, status, said = run(call, place, monkeypatch, capfd)
+        status, said = run(words, monkeypatch, capfd)
         # Status 1 says that there are faults, as there are in data without masks.
-        good = (0, 1) if command.startswith('check_dataset.py') else (0,)
-        assert status in good, f'{command}\n{said}'
+        good = (0, 1) if words[0] == 'check_dataset.py' else (0,)
+        assert status in good, f'{words}\n{said}'
 
 
 @pytest.mark.parametrize('page', PAGES, ids=[page.name for page in PAGES])
