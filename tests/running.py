@@ -57,10 +57,10 @@ def assert_one_line(done: subprocess.CompletedProcess, *words: object) -> None:
     assert all(str(word) in line for word in words), line
 
 
-def narrow(config: str, folder: Path) -> Path:
+def narrow(config: str | Path, folder: Path) -> Path:
     """A config like another, of a net that is quick to build and to export."""
     arch = dict(_delete_=True, **tiny_extra())
-    is_pose = config.startswith('configs/pose')
+    is_pose = 'configs/pose/' in str(config)
     head = dict(head=dict(in_channels=8))
     if not is_pose:
         head = dict(decode_head=dict(in_channels=[8, 16, 24, 32]))

@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from running import narrow
 from runs import CONFIG, ROOT, assert_same, command, start
 
 from litehrnet_mm.checkpoints.files import read_checkpoint
@@ -33,8 +34,9 @@ def train_two(odd_people, tmp_path):
     def run(work: Path, *more: str, **fault: object) -> list[tuple[int, str]]:
         config = tmp_path / 'two.py'
         hooks = [dict(type='mmengine.FaultyRank', **fault)] if fault else []
+        base = str(narrow(ROOT / CONFIG, tmp_path))
         config.write_text(
-            f'_base_ = {str(ROOT / CONFIG)!r}\ncustom_hooks = {hooks!r}\n'
+            f'_base_ = {base!r}\ncustom_hooks = {hooks!r}\n'
             "custom_imports = dict(imports=['litehrnet_mm', 'faulty_rank'])\n"
         )
         words = command(odd_people, work, LENGTH, *more, evaluate=True)

@@ -9,7 +9,7 @@ import pytest
 import random_shapes
 import soak
 import torch
-from running import configure, forget_runs
+from running import configure, forget_runs, narrow
 from runs import CONFIG, options, write_people
 
 from litehrnet_mm.engine.launch import train
@@ -32,12 +32,12 @@ def test_the_same_command_gives_the_same_curve(
 ):
     monkeypatch.chdir(repository)
     write_people(tmp_path / 'people', 6)
-    curves = []
+    config, curves = narrow(CONFIG, tmp_path), []
     for name, seed in (('one', 7), ('two', 7), ('other', 8)):
         settings = options(tmp_path / 'people', 2)
         settings += [f'randomness.seed={seed}']
         settings += [f'train_dataloader.num_workers={workers}']
-        cfg = configure(Path(CONFIG), tmp_path / name, *settings)
+        cfg = configure(config, tmp_path / name, *settings)
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
         train(cfg)
         forget_runs()

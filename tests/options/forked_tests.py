@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from ignoring import ignore
+from tool_runs import ALONE
 
 # Whatever the project says for a run of all tests, here each has a process.
 PYTEST = ('-o', 'addopts=--import-mode=importlib', '-p', 'no:cacheprovider', '-q')
@@ -43,6 +44,7 @@ def run_tests(nodes: Sequence[str], name: str, folder: Path) -> None:
     output = os.open(folder / 'output.txt', os.O_WRONLY | os.O_CREAT)
     for stream in (1, 2):
         os.dup2(output, stream)
+    os.environ[ALONE] = '1'  # tools have to start with what is ignored
     if name:
         ignore(name)
     outcomes = Outcomes()

@@ -12,6 +12,7 @@ import sys
 
 import pytest
 import torch
+from running import narrow
 
 from litehrnet_mm.datasets import make_people
 from litehrnet_mm.datasets.streets import make_streets
@@ -29,6 +30,12 @@ def people(tmp_path_factory):
     make_people(root / 'train', 8, seed=0, persons=(2, 2))
     make_people(root / 'val', 5, seed=1, persons=(1, 1))
     return root
+
+
+@pytest.fixture(scope='module')
+def config(repository, tmp_path_factory):
+    """The config of a small net for them."""
+    return narrow(repository / CONFIG, tmp_path_factory.mktemp('configs'))
 
 
 def options(root) -> list[str]:
@@ -94,9 +101,9 @@ def test_what_torchrun_is_told(repository, tmp_path, variables, said):
     ]
 
 
-def test_two_processes_train_and_evaluate(repository, people, tmp_path):
+def test_two_processes_train_and_evaluate(repository, config, people, tmp_path):
     log = run(
-        repository, 'dist_train.sh', CONFIG, 2, '--work-dir', tmp_path,
+        repository, 'dist_train.sh', config, 2, '--work-dir', tmp_path,
         '--no-validate', '--cfg-options', *options(people),
     )  # fmt: skip
     steps = re.findall(r'Epoch\(train\) +\[1\]\[(\d)/(\d)\]', log)
@@ -105,7 +112,7 @@ def test_two_processes_train_and_evaluate(repository, people, tmp_path):
     total = persons // 4  # two processes with two images each
     assert steps == [(str(i + 1), str(total)) for i in range(total)]
     log = run(
-        repository, 'dist_test.sh', CONFIG, tmp_path / 'epoch_1.pth', 2,
+        repository, 'dist_test.sh', config, tmp_path / 'epoch_1.pth', 2,
         '--work-dir', tmp_path, '--cfg-options', *options(people),
     )  # fmt: skip
     assert len(re.findall(r'coco/AP: ', log)) == 1
@@ -122,11 +129,11 @@ optim_wrapper = dict(optimizer=dict(_delete_=True, type='SGD', lr=10.0))
 """
 
 
-def notes(repository, people, folder, processes: int) -> tuple[list, list]:
+def notes(repository, config, people, folder, processes: int) -> tuple[list, list]:
     """Steps and weights of each process, four images a step in all."""
     folder.mkdir()
     path = folder / 'steady.py'
-    path.write_text(STEADY.format(base=repository / CONFIG, folder=folder))
+    path.write_text(STEADY.format(base=config, folder=folder))
     batch = f'train_dataloader.batch_size={4 // processes}'
     run(
         repository, 'dist_train.sh', path, processes, '--work-dir', folder,
@@ -139,9 +146,9 @@ def notes(repository, people, folder, processes: int) -> tuple[list, list]:
     return steps, [torch.load(folder / f'rank_{k}.pth') for k in ranks]
 
 
-def test_two_processes_learn_as_one_does(repository, people, tmp_path):
-    (alone,), (expected,) = notes(repository, people, tmp_path / 'one', 1)
-    steps, (first, second) = notes(repository, people, tmp_path / 'two', 2)
+def test_two_processes_learn_as_one_does(repository, config, people, tmp_path):
+    (alone,), (expected,) = notes(repository, config, people, tmp_path / 'one', 1)
+    steps, (first, second) = notes(repository, config, people, tmp_path / 'two', 2)
     assert len(alone) == 4
     for whole, *parts in zip(alone, *steps, strict=True):
         together = [image for part in parts for image in part['images']]
@@ -154,20 +161,29 @@ def test_two_processes_learn_as_one_does(repository, people, tmp_path):
         torch.testing.assert_close(first[name], weight, rtol=1e-4, atol=1e-6)
 
 
-def test_evaluation_is_shared_out(repository, people, tmp_path):
+def evaluate(repository, run_tool, processes: int, config, weights, *words) -> None:
+    """Evaluate in processes, or in one that is not distributed."""
+    if processes > 1:
+        run(repository, 'dist_test.sh', config, weights, processes, *words)
+    else:
+        done = run_tool('test.py', config, weights, *words)
+        assert done.returncode == 0, done.stderr
+
+
+def test_evaluation_is_shared_out(repository, config, people, run_tool, tmp_path):
     """Five images and more persons: an odd number for two processes."""
     weights = tmp_path / 'random.pth'
     torch.manual_seed(0)
-    cfg = load_config(str(repository / CONFIG), {})
-    torch.save(dict(state_dict=build_model(cfg, CONFIG).state_dict()), weights)
+    cfg = load_config(str(config), {})
+    torch.save(dict(state_dict=build_model(cfg, str(config)).state_dict()), weights)
     found = []
     for processes in (1, 2):
         dump, metrics = (tmp_path / f'{processes}.{kind}' for kind in ('pkl', 'json'))
-        run(
-            repository, 'dist_test.sh', CONFIG, weights, processes, '--dump', dump,
-            '--metrics', metrics, '--work-dir', tmp_path,
+        words = [
+            '--dump', dump, '--metrics', metrics, '--work-dir', tmp_path,
             '--cfg-options', *options(people), 'test_dataloader.batch_size=2',
-        )  # fmt: skip
+        ]  # fmt: skip
+        evaluate(repository, run_tool, processes, config, weights, *words)
         samples = pickle.loads(dump.read_bytes())
         found.append(([x['id'] for x in samples], json.loads(metrics.read_text())))
     annotations = people / 'val/annotations/person_keypoints.json'
@@ -178,15 +194,16 @@ def test_evaluation_is_shared_out(repository, people, tmp_path):
     assert found[0][1] == found[1][1]
 
 
-def test_two_processes_segment(repository, tmp_path, monkeypatch):
+def test_two_processes_segment(repository, run_tool, tmp_path, monkeypatch):
     """SyncBN, which needs GPUs, becomes BN; each class is counted over both."""
     root = tmp_path / 'streets'
     for split, seed in (('train', 0), ('val', 1)):
         make_streets(root, 4, seed, split=split)
     monkeypatch.setenv('STREETS_ROOT', str(root))
+    config = narrow(repository / STREETS_CONFIG, tmp_path)
     work = ('--work-dir', tmp_path / 'work')
     log = run(
-        repository, 'dist_train.sh', STREETS_CONFIG, 2, *work, '--no-validate',
+        repository, 'dist_train.sh', config, 2, *work, '--no-validate',
         '--cfg-options', 'train_cfg.max_iters=1', 'train_dataloader.batch_size=2',
         'train_dataloader.num_workers=0', 'default_hooks.checkpoint.interval=1',
     )  # fmt: skip
@@ -194,10 +211,9 @@ def test_two_processes_segment(repository, tmp_path, monkeypatch):
     metrics = []
     for processes in (1, 2):
         out = tmp_path / f'{processes}.json'
-        run(
-            repository, 'dist_test.sh', STREETS_CONFIG, tmp_path / 'work/iter_1.pth',
-            processes, *work, '--metrics', out,
-            '--cfg-options', 'test_dataloader.num_workers=0',
+        evaluate(
+            repository, run_tool, processes, config, tmp_path / 'work/iter_1.pth',
+            *work, '--metrics', out, '--cfg-options', 'test_dataloader.num_workers=0',
         )  # fmt: skip
         metrics.append(json.loads(out.read_text()))
     assert metrics[0] == metrics[1]
