@@ -452,17 +452,6 @@ def test_narrow_nets_keep_their_squeeze_layers():
 
 
 @pytest.mark.parametrize('module_type', TYPES)
-def test_torch_compile(module_type):
-    net = tiny(module_type, out_indices=(0, 3)).eval()
-    images = random_images(2, 3, 70, 50)
-    with torch.no_grad():
-        expected = net(images)
-        outputs = torch.compile(net, backend='aot_eager', fullgraph=True)(images)
-    for y, e in zip(outputs, expected):
-        assert relative_difference(y, e) <= 1e-6
-
-
-@pytest.mark.parametrize('module_type', TYPES)
 def test_torch_export_with_any_batch(module_type):
     net = tiny(module_type, out_indices=(0, 3)).eval()
     batch = torch.export.Dim('batch', min=1, max=64)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from running import scalars
 
-COCO = 'configs/pose/coco/td-hm_litehrnet-30_8xb64-210e_coco-256x192.py'
+COCO = 'configs/pose/coco/td-hm_litehrnet-18_8xb64-210e_coco-256x192.py'
 MPII = 'configs/pose/mpii/td-hm_naive-litehrnet-18_8xb32-210e_mpii-256x256.py'
 PERSONS = {Path(COCO).name: 12, Path(MPII).name: 5}
 SHORT = [

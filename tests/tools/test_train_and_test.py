@@ -147,31 +147,6 @@ def test_fine_tuning_lowers_the_loss_and_raises_ap(training):
     assert after > AP_OF_MMPOSE + 0.01
 
 
-def test_the_checkpoint_that_training_wrote_is_evaluated(training, run_tool, coco):
-    folder, output = training
-    done = run_tool(
-        'test.py', CONFIG, folder / 'epoch_6.pth', '--work-dir', folder / 'test',
-        '--cfg-options', *on(coco, 'test'),
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert average_precision(done.stdout + done.stderr) == average_precision(output)
-
-
-def test_training_resumes_from_the_newest_checkpoint(training, run_tool, coco):
-    folder, _ = training
-    done = run_tool(
-        'train.py', CONFIG, '--work-dir', folder, '--resume', '--no-validate',
-        '--cfg-options', *on(coco, 'train'), *TRAINING, 'train_cfg.max_epochs=7',
-    )  # fmt: skip
-    output = done.stdout + done.stderr
-    assert done.returncode == 0, output
-    assert 'resumed epoch: 6, iter: 24' in output
-    assert re.findall(r'Epoch\(train\) +\[(\d+)\]', output) == ['7'] * 4
-    assert (folder / 'last_checkpoint').read_text().endswith('epoch_7.pth')
-    checkpoint = torch.load(folder / 'epoch_7.pth', weights_only=True)
-    assert checkpoint['meta']['iter'] == 28
-
-
 # ---------------------------------------------------- the options of training
 
 
