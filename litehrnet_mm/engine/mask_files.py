@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from litehrnet_mm.cli import UserError
-from litehrnet_mm.decoding import why
+from litehrnet_mm.decoding import FORMATS, why
 from litehrnet_mm.files import open_regular
 from litehrnet_mm.values import shown
 
@@ -44,7 +44,7 @@ def check_headers(frame: dict) -> tuple[int, int]:
 def _read_header(path: str, kind: str) -> tuple[tuple[int, int], str]:
     """Height and width, and Pillow's mode, without decoding pixels."""
     try:
-        with open_regular(path) as file, Image.open(file) as image:
+        with open_regular(path) as file, Image.open(file, formats=FORMATS) as image:
             # Asking a PNG for EXIF decodes it; cameras write JPEG.
             exif = image.getexif() if image.format == 'JPEG' else {}
             turned = exif.get(EXIF_ORIENTATION) in TURNED
@@ -67,7 +67,7 @@ def check_sums(path: str) -> None:
         UserError: If one is wrong.
     """
     try:
-        with open_regular(path) as file, Image.open(file) as image:
+        with open_regular(path) as file, Image.open(file, formats=FORMATS) as image:
             image.verify()
     except FileNotFoundError:
         raise
@@ -78,7 +78,7 @@ def check_sums(path: str) -> None:
 def _check_deep(path: str) -> None:
     """Check a mask of more than 8 bits, of which MMSegmentation keeps the lowest 8."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             highest = int(np.asarray(image).max())
     except Exception as error:  # decoders have their own
         raise unreadable_fault('mask', path, why(error)) from error
