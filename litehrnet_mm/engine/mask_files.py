@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.decoding import FORMATS, why
-from litehrnet_mm.files import open_regular
+from litehrnet_mm.engine.preflight import named_paths
+from litehrnet_mm.files import as_text, open_regular, read_regular
 from litehrnet_mm.values import shown
 
 TURNED = (5, 6, 7, 8)  # values of EXIF's orientation with width and height exchanged
 EXIF_ORIENTATION = 0x0112
 COLOUR_MODES = ('RGB', 'RGBA', 'LA', 'CMYK', 'YCbCr')
+
+
+def check_list(dataset: Mapping[str, Any]) -> None:
+    """Refuse a list of names in which MMSegmentation would not find them.
+
+    Args:
+        dataset: The part of a config that may name one.
+
+    Raises:
+        UserError: If it is no plain UTF-8.
+    """
+    for _, kind, path in named_paths(dataset, ''):
+        if kind == 'ann_file' and os.path.isfile(path):
+            try:
+                as_text(read_regular(path))
+            except OSError as error:
+                raise UserError(f'list of names {path}: {error.strerror}') from error
+            except ValueError as error:
+                raise UserError(f'list of names {path} {error}') from error
 
 
 def check_headers(frame: dict) -> tuple[int, int]:
