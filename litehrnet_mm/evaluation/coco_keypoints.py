@@ -47,10 +47,10 @@ def read_persons(annotations: Path, images: Path) -> list[Persons]:
         UserError: If the file cannot be read, or there are no persons in it.
     """
     content = read_coco(annotations)
-    lacking = check_entries(annotations, content)
+    lacking, first = check_entries(annotations, content)
     if lacking:
         raise UserError(
-            f'annotation file {annotations}: {lacking[0]} has no box or no keypoints'
+            f'annotation file {annotations}: {first} has no box or no keypoints'
         )
     sizes = {image['id']: image for image in content['images']}
     boxes: dict[int, list[list[float]]] = {}
