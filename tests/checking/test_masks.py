@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from litehrnet_mm.checking.findings import ERROR
+from litehrnet_mm.checking.report import as_text
 from litehrnet_mm.checking.sets import folder_set
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.engine.mask_loading import Labels
@@ -236,3 +237,24 @@ def test_a_name_that_no_file_can_have(root):
     (root / 'list.txt').write_text(f'a\n{"x" * 300}\n')
     _, found = look(root, ann_file=root / 'list.txt')
     assert kinds(found, ERROR).keys() == {'image-unreadable', 'mask-missing'}
+
+
+FORGED = 'x\x1b[31m\nerror: boo'
+
+
+@pytest.mark.parametrize(
+    ('masks', 'images', 'kind'),
+    [((), ('.jpg',), 'mask-missing'), (('.png',), (), 'mask-alone')],
+)
+def test_names_of_files_make_no_lines(root, masks, images, kind):
+    for suffix in (*masks, *images):
+        write(root / f'x{suffix}', np.full((HEIGHT, WIDTH), 255, np.uint8))
+        folder = 'masks' if suffix == '.png' else 'images'
+        (root / f'x{suffix}').rename(root / folder / f'{FORGED}{suffix}')
+    _, found = look(root)
+    assert found.findings.counts == {kind: 1}
+    lines = as_text([found], 5).split('\n')
+    assert all(map(str.isprintable, lines))
+    assert not [line for line in lines if line.startswith('error: boo')]
+    found.title = f'{FORGED}: 3 images'
+    assert as_text([found], 5).count('\n') == len(lines) - 1
