@@ -8,6 +8,7 @@ and both are timed: a smaller file need not be a faster one.
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +95,7 @@ def collect_images(
     if args.annotations:
         persons = read_persons(args.annotations, args.calibration)
         listed = [(p.path, box) for p in persons for box in p.boxes]
-    elif args.calibration.is_dir():
+    elif os.path.isdir(args.calibration):
         paths = sorted(args.calibration.iterdir())
         listed = [(p, None) for p in paths if p.suffix.lower() in PICTURES]
     else:
