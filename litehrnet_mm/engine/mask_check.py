@@ -96,7 +96,6 @@ def build_dataset(dataset: Mapping[str, Any]) -> Any:
         UserError: If it has not a colour for each class, or its list of names cannot
             be read.
     """
-    check_list(dataset)
     info = dataset.get('metainfo') or {}
     classes, palette = info.get('classes'), info.get('palette')
     if classes and palette and len(classes) != len(palette):
@@ -104,7 +103,11 @@ def build_dataset(dataset: Mapping[str, Any]) -> Any:
             f'metainfo of the data set has {len(classes)} classes and {len(palette)} '
             'colours (palette): give a colour for each class'
         )
-    return DATASETS.build(dict(dataset, pipeline=[], serialize_data=False))
+    try:
+        return DATASETS.build(dict(dataset, pipeline=[], serialize_data=False))
+    except UnicodeDecodeError:
+        check_list(dataset)
+        raise
 
 
 def frames_of(built: Any) -> list[dict]:

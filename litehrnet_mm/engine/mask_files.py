@@ -21,7 +21,7 @@ COLOUR_MODES = ('RGB', 'RGBA', 'LA', 'CMYK', 'YCbCr')
 
 
 def check_list(dataset: Mapping[str, Any]) -> None:
-    """Refuse a list of names in which MMSegmentation would not find them.
+    """Say what is wrong with a list of names that MMSegmentation could not read.
 
     Args:
         dataset: The part of a config that may name one.
