@@ -157,6 +157,6 @@ def check_file(option: str, path: Path) -> None:
     Raises:
         UserError: If the path is a folder, or its folder cannot be made.
     """
-    if path.is_dir():
+    if os.path.isdir(path):
         raise UserError(f'{option} is a file to write, and {path} is a folder')
     make_folder(path.parent)

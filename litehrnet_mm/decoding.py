@@ -12,6 +12,10 @@ from PIL import Image
 MOST_BYTES = 600 << 20
 """Of a picture's file: what 179 M pixels take that are not packed at all."""
 
+FORMATS = ('BMP', 'GIF', 'JPEG', 'JPEG2000', 'PNG', 'PPM', 'TIFF', 'WEBP')
+"""Those that Pillow may open. It goes by the content, and would run Ghostscript on what
+is PostScript, whatever the file is called."""
+
 
 def decode(content: bytes) -> tuple[np.ndarray, tuple[int, int]]:
     """Decode a picture.
@@ -33,7 +37,7 @@ def decode(content: bytes) -> tuple[np.ndarray, tuple[int, int]]:
     """
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # of large images and odd metadata
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             image.load()
             stored = image.size
     pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)

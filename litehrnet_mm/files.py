@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import os
 import stat
@@ -16,6 +17,13 @@ PARTIAL = '.part'
 """What a file's name ends in while it is written."""
 MOST_BYTES = 2 << 30
 """Of a file that is read as a whole: more than COCO's largest annotations have."""
+MOST_MEMORY = 2 << 30
+"""Of lists, objects and texts that JSON is decoded to; COCO's annotations take half of
+it."""
+TAKEN = {b'[': 110, b'{': 240, b'"': 90}
+"""Bytes that each of these stands for at most, by measure, in a file that has little
+else. Numbers take some ten times their letters and are left out: files of COCO, of
+hundreds of megabytes, consist of them."""
 
 UTF_8_MARK, UTF_16_MARKS = b'\xef\xbb\xbf', (b'\xff\xfe', b'\xfe\xff')
 
@@ -81,13 +89,24 @@ def as_json(content: bytes) -> Any:
     Raises:
         ValueError: If it is none; to be said behind the file's name.
     """
+    needed = sum(size * content.count(sign) for sign, size in TAKEN.items())
+    if needed > MOST_MEMORY:
+        raise ValueError(
+            f'has so many lists, objects and texts that they would take '
+            f'{needed / 2**30:.1f} GB of memory, more than {MOST_MEMORY >> 30} GB'
+        )
     text = as_text(content)
+    collects = gc.isenabled()
+    gc.disable()  # it would look at all lists over and over, and find nothing
     try:
         return json.loads(text)
     except RecursionError as error:
         raise ValueError('is nested too deep') from error
     except ValueError as error:
         raise ValueError(f'is not valid JSON: {error}') from error
+    finally:
+        if collects:
+            gc.enable()
 
 
 def write_whole(path: Path, data: bytes) -> None:

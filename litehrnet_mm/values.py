@@ -28,6 +28,8 @@ def are_numbers(value: Any) -> bool:
 
 def shown(value: Any, length: int = 60) -> str:
     """A value of a user's file in printable letters, in one line, cut if it is long."""
+    if isinstance(value, str):
+        value = value[: length + 1]  # of one that has megabytes no more is looked at
     text = value if isinstance(value, str) and value.isprintable() else _repr(value)
     return text if len(text) <= length else f'{text[: length - 1]}…'
 

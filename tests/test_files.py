@@ -18,14 +18,17 @@ from litehrnet_mm.analysis.dumps import read_dump
 from litehrnet_mm.analysis.logs import read_log
 from litehrnet_mm.checking.coco_entries import read_images
 from litehrnet_mm.checking.coco_file import read_json
+from litehrnet_mm.checking.copies import check_copy
 from litehrnet_mm.checking.findings import WARNING, Findings
 from litehrnet_mm.checking.images import look_at_image
+from litehrnet_mm.checking.sets import coco_set, folder_set
 from litehrnet_mm.checkpoints.pdparams import read_pdparams
-from litehrnet_mm.cli import UserError
+from litehrnet_mm.cli import UserError, check_file, make_folder
 from litehrnet_mm.datasets.preparation.camvid import Entry, read_splits
 from litehrnet_mm.datasets.preparation.cityscapes import draw_polygons
 from litehrnet_mm.datasets.preparation.files import open_archive, read_ids
 from litehrnet_mm.engine.mask_files import check_headers, check_sums
+from litehrnet_mm.engine.mask_loading import Labels
 from litehrnet_mm.evaluation.coco_keypoints import read_persons
 from litehrnet_mm.files import as_text, read_regular
 from litehrnet_mm.prediction.boxes import FileBoxes
@@ -222,3 +225,37 @@ def test_images_outside_their_folder_may_be_meant(tmp_path):
     assert found[0].level == WARNING
     device = look_at_image(images.entries[0].path)
     assert device.reason == 'it is a device or pipe, no file'
+
+
+LONG = 'x' * 300
+LOOKED_FOR = {
+    'annotations': lambda folder: coco_set(folder / LONG, folder, None),
+    'images': lambda folder: coco_set(folder / 'x.txt', folder / LONG, None),
+    'masks': lambda folder: folder_set(folder, folder / LONG, *MASKS),
+    'a list': lambda folder: folder_set(folder, folder, *MASKS, f'{folder}/{LONG}'),
+    'a copy': lambda folder: write_copies_into(folder / LONG),
+    'a report': lambda folder: check_file('--report', folder / LONG / 'x.json'),
+    'pictures': lambda folder: open_sources([f'{folder}/{LONG}.jpg']),
+    'a camera': lambda folder: open_sources(['99999999999']),
+    'a camera of many digits': lambda folder: open_sources(['1' * 5000]),
+}
+MASKS = Labels(3, 255), ('.jpg', '.png')
+
+
+def write_copies_into(out: Path) -> None:
+    check_copy(out, False, [])
+    make_folder(out)
+
+
+@pytest.mark.parametrize('what', LOOKED_FOR)
+def test_names_and_numbers_too_long_to_be_are_not_there(what, tmp_path):
+    (tmp_path / 'x.txt').write_text('')
+    with pytest.raises(UserError, match=r'x{50}|number (9{11}$|1{50})') as no:
+        LOOKED_FOR[what](tmp_path)
+    assert str(no.value).isprintable()
+
+
+def test_a_link_to_nothing_is_no_place_for_a_copy(tmp_path):
+    (tmp_path / 'out').symlink_to(tmp_path / 'absent')
+    with pytest.raises(UserError, match=r'out exists: give another name'):
+        check_copy(tmp_path / 'out', False, [])

@@ -8,6 +8,7 @@ and both are timed: a smaller file need not be a faster one.
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,12 @@ from litehrnet_mm.cli import (
     tool_parser,
 )
 from litehrnet_mm.deploy.quantize import Quantized, quantize
-from litehrnet_mm.evaluation.coco_keypoints import average_precision, read_persons
+from litehrnet_mm.evaluation.coco_keypoints import (
+    average_precision,
+    check_evaluated,
+    naming,
+    read_persons,
+)
 from litehrnet_mm.evaluation.scores import MIN_KEYPOINT_SCORE
 from litehrnet_mm.prediction.networks import open_exported
 from litehrnet_mm.prediction.sources import PICTURES
@@ -84,12 +90,12 @@ def collect_images(
     """Images at the network's size, each ``(1, H, W, 3)``, BGR, uint8.
 
     Raises:
-        UserError: If there are none, or one cannot be read.
+        UserError: If there are none, or one cannot be read or made an input.
     """
     if args.annotations:
         persons = read_persons(args.annotations, args.calibration)
         listed = [(p.path, box) for p in persons for box in p.boxes]
-    elif args.calibration.is_dir():
+    elif os.path.isdir(args.calibration):
         paths = sorted(args.calibration.iterdir())
         listed = [(p, None) for p in paths if p.suffix.lower() in PICTURES]
     else:
@@ -100,11 +106,12 @@ def collect_images(
     found = []
     for path, box in (listed[round(k)] for k in chosen):
         image = read_image(path)
-        if isinstance(net, SegRuntime):
-            found.append(net.fit(image))
-        else:
-            boxes = None if box is None else box[None]
-            found.append(net.cut(image, net.crops(image, boxes)))
+        boxes = None if box is None else box[None]
+        with naming(path):
+            if isinstance(net, SegRuntime):
+                found.append(net.fit(image))
+            else:
+                found.append(net.cut(image, net.crops(image, boxes)))
     return found
 
 
@@ -167,7 +174,10 @@ def main() -> None:
     old = open_exported(args.source, threads=1)
     if isinstance(old, SegRuntime) and (args.annotations or args.evaluate):
         raise UserError('--annotations and --evaluate are for pose networks')
-    persons = read_persons(*args.evaluate) if args.evaluate else []
+    persons = []
+    if args.evaluate:
+        check_evaluated(args.evaluate[0], len(old.keypoints))
+        persons = read_persons(*args.evaluate)
     images = collect_images(old, args)
     inputs = [old.model.prepare(image) for image in images]
     made = quantize(args.source, args.out, inputs, args.tolerance)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,8 @@ from litehrnet_mm.values import are_numbers, is_id, is_number, shown
 EVALUATED = ('area', 'iscrowd', 'num_keypoints')
 """What MMPose's CocoMetric needs beyond what training does."""
 
+MOST_KEYPOINTS = 1000
+"""Of a person, where no category names them; whole bodies and faces have hundreds."""
 
 SMALLEST_POLYGON = 6
 """Values of a triangle."""
@@ -172,20 +175,16 @@ def with_guessed_keypoints(
     categories: Mapping[int, Category], annotations: Sequence[Any]
 ) -> dict[int, Category]:
     """Number keypoints where a category does not name them: as most annotations do."""
+    lengths: dict[int, Counter[int]] = {}
+    for annotation in annotations:
+        found = isinstance(annotation, dict) and annotation.get('category_id')
+        if is_id(found) and isinstance(annotation.get('keypoints'), list):
+            lengths.setdefault(found, Counter())[len(annotation['keypoints'])] += 1
     guessed = {}
     for number, category in categories.items():
-        if category.keypoints is None:
-            lengths = [len(x) for x in _keypoints_of(number, annotations)]
-            if lengths:
-                count = max(set(lengths), key=lengths.count) // 3
-                names = [f'keypoint {index}' for index in range(count)]
-                guessed[number] = Category(Keypoints.by_names(names), category.expected)
+        if category.keypoints is None and number in lengths:
+            ((length, _),) = lengths[number].most_common(1)
+            count = min(length // 3, MOST_KEYPOINTS)
+            names = [f'keypoint {index}' for index in range(count)]
+            guessed[number] = Category(Keypoints.by_names(names), category.expected)
     return {**categories, **guessed}
-
-
-def _keypoints_of(category: int, annotations: Sequence[Any]) -> Iterator[list]:
-    for annotation in annotations:
-        if isinstance(annotation, dict) and annotation.get('category_id') == category:
-            values = annotation.get('keypoints')
-            if isinstance(values, list):
-                yield values

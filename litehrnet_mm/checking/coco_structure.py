@@ -26,7 +26,7 @@ STRUCTURE = (
 
 def check_entries(
     path: Path, content: Mapping[str, Any], keypoints: Keypoints | None = None
-) -> list[str]:
+) -> tuple[int, str]:
     """Refuse an annotation file whose entries are not what the format says.
 
     Args:
@@ -36,7 +36,8 @@ def check_entries(
             them the categories say how many there are.
 
     Returns:
-        The annotations that have no box or no keypoints, and are left out by MMPose.
+        How many annotations have no box or no keypoints, and are left out by MMPose;
+        the first of them.
 
     Raises:
         UserError: For the first entry that is at fault.
@@ -55,7 +56,8 @@ def check_entries(
                 f'annotation file {path}: {what}: {item}; tools/check_dataset.py '
                 'lists all faults'
             )
-    return [item.place for item in findings.of('no-keypoints')]
+    lacking = findings.of('no-keypoints')
+    return findings.counts['no-keypoints'], lacking[0].place if lacking else ''
 
 
 def report_annotations(

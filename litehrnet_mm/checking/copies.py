@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def check_copy(out: Path, is_file: bool, sets: Sequence[DataSet]) -> None:
     Raises:
         UserError: If there is something, it lies in the data, or is no ``.json``.
     """
-    if out.exists():
+    if os.path.lexists(out):
         raise UserError(f'--fix writes a new copy, and {out} exists: give another name')
     if is_file != (out.suffix == '.json'):
         wanted = 'a .json file' if is_file else 'a folder'

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
+
+from litehrnet_mm.values import printable
+
+KEPT = 100_000
+"""Findings of a kind that are kept; the others are only counted."""
 
 ERROR, WARNING, NOTE = LEVELS = ('error', 'warning', 'note')
 
@@ -83,7 +89,8 @@ class Finding:
         return KINDS[self.kind][0]
 
     def __str__(self) -> str:
-        return f'{self.place}: {self.value}' if self.value else self.place
+        text = f'{self.place}: {self.value}' if self.value else self.place
+        return printable(text)  # names of files may hold line breaks
 
 
 @dataclass
@@ -91,22 +98,26 @@ class Findings:
     """All that was found in one set.
 
     Attributes:
-        items: In the order of the set.
+        items: In the order of the set, of each kind the first ``KEPT``.
+        counts: Of all, by kind.
     """
 
     items: list[Finding] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, kind: str, place: str, value: str = '') -> None:
         """Add one."""
-        self.items.append(Finding(kind, place, value))
+        self.counts[kind] += 1
+        if self.counts[kind] <= KEPT:
+            self.items.append(Finding(kind, place, value))
 
     def of(self, kind: str) -> list[Finding]:
-        """Those of a kind."""
+        """Those of a kind that are kept."""
         return [item for item in self.items if item.kind == kind]
 
     def count(self, level: str) -> int:
         """How many there are of a level."""
-        return sum(item.level == level for item in self.items)
+        return sum(n for kind, n in self.counts.items() if KINDS[kind][0] == level)
 
     def as_text(self, shown: int) -> str:
         """Each kind with its count and first examples, errors first.
@@ -117,12 +128,13 @@ class Findings:
         lines = []
         for level in LEVELS:
             kinds = [kind for kind in KINDS if KINDS[kind][0] == level]
-            for found in filter(None, map(self.of, kinds)):
-                lines.append(f'{level}: {KINDS[found[0].kind][1]}: {len(found)}')
-                examples = 0 if level == NOTE and len(found) > 1 else shown
+            for kind in filter(self.counts.get, kinds):
+                count, found = self.counts[kind], self.of(kind)
+                lines.append(f'{level}: {KINDS[kind][1]}: {count}')
+                examples = 0 if level == NOTE and count > 1 else shown
                 lines += [f'    {item}' for item in found[:examples]]
-                if 0 < examples < len(found):
-                    lines.append(f'    ... and {len(found) - examples} more')
+                if 0 < examples < count:
+                    lines.append(f'    ... and {count - len(found[:examples])} more')
         return '\n'.join(lines)
 
     def as_json(self) -> list[dict[str, str]]:

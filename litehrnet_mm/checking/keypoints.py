@@ -36,11 +36,8 @@ class Keypoints:
     @classmethod
     def by_names(cls, names: Sequence[str]) -> Keypoints:
         """Keypoints whose partners follow from ``left`` and ``right`` in the names."""
-        found = [mirrored(name) for name in names]
-        partners = [
-            names.index(other) if other in names else index
-            for index, other in enumerate(found)
-        ]
+        numbers = {name: index for index, name in enumerate(names)}
+        partners = [numbers.get(mirrored(name), k) for k, name in enumerate(names)]
         return cls(tuple(names), tuple(partners))
 
     @classmethod
@@ -67,14 +64,16 @@ def same_name(name: str) -> str:
 
 def check_names(findings: Findings, place: str, wanted: Keypoints) -> None:
     """Check that names that have sides have partners, and swap with them."""
+    known = set(wanted.names)
     for name, partner in zip(wanted.names, wanted.partners):
         other = mirrored(name)
         if other == name:
             continue
-        if other not in wanted.names:
-            findings.add('keypoint-names', place, f'{name} has no partner {other}')
+        if other not in known:
+            text = f'{shown(name)} has no partner {shown(other)}'
+            findings.add('keypoint-names', place, text)
         elif wanted.names[partner] != other:
-            swap = wanted.names[partner]
+            name, swap, other = map(shown, (name, wanted.names[partner], other))
             findings.add('flip-pair', place, f'{name} swaps with {swap}, not {other}')
 
 
@@ -87,7 +86,8 @@ def compare_names(
         return
     if sorted(mine) == sorted(theirs):
         first = next(i for i, name in enumerate(mine) if name != theirs[i])
-        text = f'keypoint {first} is {found[first]}, in the config {wanted[first]}'
+        text = f'keypoint {first} is {shown(found[first])}, in the config '
+        text += shown(wanted[first])
         findings.add('keypoint-order', place, text)
     else:
         text = f'{len(found)} keypoints ({listed(found)}), in the config {len(wanted)}'
@@ -172,5 +172,5 @@ def outside(
 
 def _describe(name: str, point: np.ndarray, size: tuple[int, int] | None) -> str:
     x, y, visibility = point
-    text = f'{name} at ({x:g}, {y:g}), visibility {visibility:g}'
+    text = f'{shown(name)} at ({x:g}, {y:g}), visibility {visibility:g}'
     return f'{text}, image {size[0]}x{size[1]}' if size else text

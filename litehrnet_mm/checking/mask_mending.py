@@ -11,6 +11,7 @@ from PIL import Image
 
 from litehrnet_mm.cli import UserError, progress_bar
 from litehrnet_mm.datasets.preparation.files import png
+from litehrnet_mm.decoding import FORMATS
 from litehrnet_mm.engine.mask_loading import CheckedLoading
 from litehrnet_mm.files import write_whole
 
@@ -33,22 +34,22 @@ def mend_masks(
         What was written and changed, line by line.
 
     Raises:
-        UserError: If nothing is left, or it cannot be written.
+        UserError: If nothing is left, a mask lies elsewhere than in its folder, or it
+            cannot be written.
     """
     if not usable:
         raise UserError(f'nothing usable is left, so {out} is not written')
-    folder, suffix = Path(built.data_prefix['seg_map_path']), built.seg_map_suffix
-    names, changed, pixels = [], 0, 0
-    bar = progress_bar(usable, len(usable), title=f'Writing masks ({out.name})')
-    for frame, fault in bar:
-        source = Path(frame['seg_map_path'])
-        name = source.relative_to(folder).as_posix()
-        names.append(name.removesuffix(suffix))
+    names = [_name(built, frame) for frame, _ in usable]
+    changed, pixels = 0, 0
+    title = f'Writing masks ({out.name})'
+    bar = progress_bar(zip(names, usable), len(usable), title=title)
+    for name, (frame, fault) in bar:
+        path = out / f'{name}{built.seg_map_suffix}'
         if not fault:
-            write_whole(out / name, source.read_bytes())
+            write_whole(path, Path(frame['seg_map_path']).read_bytes())
             continue
         changed += 1
-        pixels += _mend(frame, checked, out / name)
+        pixels += _mend(frame, checked, path)
     listing = out.with_name(f'{out.name}.txt')
     write_whole(listing, ''.join(f'{name}\n' for name in names).encode())
     return [
@@ -57,13 +58,36 @@ def mend_masks(
     ]
 
 
+def _name(built: Any, frame: Mapping[str, Any]) -> str:
+    """What a list calls a mask and its image: their paths within their folders.
+
+    Raises:
+        UserError: If a list cannot have it, or it would not lead there.
+    """
+    mask, folders = Path(frame['seg_map_path']), built.data_prefix
+    inner = mask.parts[len(Path(folders['seg_map_path']).parts) :]
+    name = '/'.join(inner).removesuffix(built.seg_map_suffix)
+    places = (
+        Path(folders['seg_map_path'], f'{name}{built.seg_map_suffix}'),
+        Path(folders['img_path'], f'{name}{built.img_suffix}'),
+    )
+    if '..' in inner or places != (mask, Path(frame['img_path'])):
+        raise UserError(
+            f'no copy of {mask} can be written: it, or its image, does not lie in the '
+            'folder that the list of names is about; name those that do'
+        )
+    if name.strip() != name or not name.isprintable():
+        raise UserError(f'a list of names cannot have that of {mask}: rename it')
+    return name
+
+
 def _mend(frame: Mapping[str, Any], checked: CheckedLoading, path: Path) -> int:
     """Write a mask with what is no class ignored; the number of such pixels.
 
     What a stored value becomes is for MMSegmentation to say, which may count classes
     from 1, or leave some out. So it is asked, by a first copy.
     """
-    with Image.open(frame['seg_map_path']) as image:
+    with Image.open(frame['seg_map_path'], formats=FORMATS) as image:
         stored = np.array(image)
     ignored = 0 if frame['reduce_zero_label'] else checked.labels.ignored
     deep = (stored < 0) | (stored > 255)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -53,7 +54,7 @@ def look_at_pair(frame: Mapping[str, Any], checked: CheckedLoading | None) -> Pa
         return pair
     path, frame = frame['seg_map_path'], dict(frame, seg_fields=[])
     try:
-        if not Path(path).is_file():
+        if not os.path.isfile(path):
             raise not_found_fault(path, frame['img_path'])
         if pair.image.fault:  # there is nothing to compare the mask with
             return pair

@@ -10,6 +10,7 @@ from typing import Any
 from litehrnet_mm.checking.findings import ERROR, LEVELS, WARNING
 from litehrnet_mm.checking.inspection import Inspection
 from litehrnet_mm.files import write_whole
+from litehrnet_mm.values import printable
 
 
 def count(inspections: Sequence[Inspection], level: str) -> int:
@@ -26,21 +27,27 @@ def as_text(inspections: Sequence[Inspection], shown: int) -> str:
     """
     blocks = []
     for x in inspections:
-        parts = (f'{x.name}: {x.title}', x.table, x.findings.as_text(shown))
+        title = printable(f'{x.name}: {x.title}')
+        parts = (title, x.table, x.findings.as_text(shown))
         blocks.append('\n'.join(filter(None, parts)))
     errors, warnings = count(inspections, ERROR), count(inspections, WARNING)
     return '\n\n'.join([*blocks, f'{errors} errors, {warnings} warnings'])
 
 
 def write_report(inspections: Sequence[Inspection], path: Path) -> None:
-    """Write all findings as JSON.
+    """Write all findings that are kept as JSON, and how many there are.
 
     Raises:
         UserError: If it cannot be written.
     """
     content: dict[str, Any] = {level: count(inspections, level) for level in LEVELS}
     content['sets'] = [
-        dict(splits=list(x.splits), title=x.title, findings=x.findings.as_json())
+        dict(
+            splits=list(x.splits),
+            title=x.title,
+            counts=dict(x.findings.counts),
+            findings=x.findings.as_json(),
+        )
         for x in inspections
     ]
     write_whole(path, json.dumps(content, indent=2).encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -149,9 +150,9 @@ def coco_set(path: Path, folder: Path, keypoints: Keypoints | None) -> CocoSet:
     Raises:
         UserError: If either does not exist.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise UserError(f'annotation file not found: {path}')
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise UserError(f'image folder not found: {folder}')
     return CocoSet(('coco',), path, folder, keypoints)
 
@@ -178,9 +179,9 @@ def folder_set(
         UserError: If a folder or the list does not exist.
     """
     for path, kind in ((images, 'image folder'), (masks, 'folder of masks')):
-        if not path.is_dir():
+        if not os.path.isdir(path):
             raise UserError(f'{kind} not found: {path}')
-    if ann_file and not Path(ann_file).is_file():
+    if ann_file and not os.path.isfile(ann_file):
         raise UserError(f'list of names not found: {ann_file}')
     return MaskSet(
         ('masks',),

@@ -135,9 +135,9 @@ def _check_annotations(
                 f'annotation file {path}: annotation {shown(annotation.get("id"))} '
                 f'{fault} ({split}_dataloader.dataset.metainfo)'
             )
-    lacking = check_entries(path, content, keypoints)
+    lacking, first = check_entries(path, content, keypoints)
     if lacking:
         warn(
-            f'{path}: {len(lacking)} of {len(annotations)} annotations have no box or '
-            f'no keypoints and are not used, the first is {lacking[0]}'
+            f'{path}: {lacking} of {len(annotations)} annotations have no box or '
+            f'no keypoints and are not used, the first is {first}'
         )

@@ -6,6 +6,7 @@ is no class in an index out of range, on a GPU in a failed assertion of a kernel
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from mmengine.runner import Runner
 
 from litehrnet_mm.cli import UserError, progress_bar
 from litehrnet_mm.engine.config_file import data_sets, last_decode_head
-from litehrnet_mm.engine.mask_files import check_headers, not_found_fault
+from litehrnet_mm.engine.mask_files import check_headers, check_list, not_found_fault
 from litehrnet_mm.engine.mask_loading import (
     CheckedLoading,
     Labels,
@@ -92,7 +93,8 @@ def build_dataset(dataset: Mapping[str, Any]) -> Any:
     """Build a data set of MMSegmentation that reads nothing but lists its images.
 
     Raises:
-        UserError: If it has not a colour for each class.
+        UserError: If it has not a colour for each class, or its list of names cannot
+            be read.
     """
     info = dataset.get('metainfo') or {}
     classes, palette = info.get('classes'), info.get('palette')
@@ -101,7 +103,11 @@ def build_dataset(dataset: Mapping[str, Any]) -> Any:
             f'metainfo of the data set has {len(classes)} classes and {len(palette)} '
             'colours (palette): give a colour for each class'
         )
-    return DATASETS.build(dict(dataset, pipeline=[], serialize_data=False))
+    try:
+        return DATASETS.build(dict(dataset, pipeline=[], serialize_data=False))
+    except UnicodeDecodeError:
+        check_list(dataset)
+        raise
 
 
 def frames_of(built: Any) -> list[dict]:
@@ -156,7 +162,7 @@ def _frames(dataset: Mapping[str, Any]) -> list[dict]:
 
 def _check_frames(frames: list[dict], checked: CheckedLoading, split: str) -> None:
     """Check files and sizes of all frames, and values of as many as may be read."""
-    lacking = [x for x in frames if not Path(x['seg_map_path']).is_file()]
+    lacking = [x for x in frames if not os.path.isfile(x['seg_map_path'])]
     if lacking:
         more = f' (and {len(lacking) - 1} more)' if len(lacking) > 1 else ''
         first = lacking[0]

@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from litehrnet_mm.cli import UserError
-from litehrnet_mm.decoding import why
-from litehrnet_mm.files import open_regular
+from litehrnet_mm.decoding import FORMATS, why
+from litehrnet_mm.engine.preflight import named_paths
+from litehrnet_mm.files import as_text, open_regular, read_regular
 from litehrnet_mm.values import shown
 
 TURNED = (5, 6, 7, 8)  # values of EXIF's orientation with width and height exchanged
 EXIF_ORIENTATION = 0x0112
 COLOUR_MODES = ('RGB', 'RGBA', 'LA', 'CMYK', 'YCbCr')
+
+
+def check_list(dataset: Mapping[str, Any]) -> None:
+    """Say what is wrong with a list of names that MMSegmentation could not read.
+
+    Args:
+        dataset: The part of a config that may name one.
+
+    Raises:
+        UserError: If it is no plain UTF-8.
+    """
+    for _, kind, path in named_paths(dataset, ''):
+        if kind == 'ann_file' and os.path.isfile(path):
+            try:
+                as_text(read_regular(path))
+            except OSError as error:
+                raise UserError(f'list of names {path}: {error.strerror}') from error
+            except ValueError as error:
+                raise UserError(f'list of names {path} {error}') from error
 
 
 def check_headers(frame: dict) -> tuple[int, int]:
@@ -44,7 +66,7 @@ def check_headers(frame: dict) -> tuple[int, int]:
 def _read_header(path: str, kind: str) -> tuple[tuple[int, int], str]:
     """Height and width, and Pillow's mode, without decoding pixels."""
     try:
-        with open_regular(path) as file, Image.open(file) as image:
+        with open_regular(path) as file, Image.open(file, formats=FORMATS) as image:
             # Asking a PNG for EXIF decodes it; cameras write JPEG.
             exif = image.getexif() if image.format == 'JPEG' else {}
             turned = exif.get(EXIF_ORIENTATION) in TURNED
@@ -67,7 +89,7 @@ def check_sums(path: str) -> None:
         UserError: If one is wrong.
     """
     try:
-        with open_regular(path) as file, Image.open(file) as image:
+        with open_regular(path) as file, Image.open(file, formats=FORMATS) as image:
             image.verify()
     except FileNotFoundError:
         raise
@@ -78,7 +100,7 @@ def check_sums(path: str) -> None:
 def _check_deep(path: str) -> None:
     """Check a mask of more than 8 bits, of which MMSegmentation keeps the lowest 8."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             highest = int(np.asarray(image).max())
     except Exception as error:  # decoders have their own
         raise unreadable_fault('mask', path, why(error)) from error

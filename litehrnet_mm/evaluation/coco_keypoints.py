@@ -5,18 +5,22 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
+from pycocotools.cocoeval import COCOeval, Params
 
+from litehrnet_mm.checking.coco_annotations import EVALUATED
 from litehrnet_mm.checking.coco_file import read_coco
 from litehrnet_mm.checking.coco_structure import check_entries
+from litehrnet_mm.checking.keypoints import count_fault
 from litehrnet_mm.cli import UserError, progress_bar
 from litehrnet_mm.evaluation.scores import pose_score
 from litehrnet_mm.runtime import PoseRuntime
+from litehrnet_mm.runtime.model import ImageError
 from litehrnet_mm.values import shown
 from litehrnet_mm.visualization.pictures import read_image
 
@@ -47,10 +51,10 @@ def read_persons(annotations: Path, images: Path) -> list[Persons]:
         UserError: If the file cannot be read, or there are no persons in it.
     """
     content = read_coco(annotations)
-    lacking = check_entries(annotations, content)
+    lacking, first = check_entries(annotations, content)
     if lacking:
         raise UserError(
-            f'annotation file {annotations}: {lacking[0]} has no box or no keypoints'
+            f'annotation file {annotations}: {first} has no box or no keypoints'
         )
     sizes = {image['id']: image for image in content['images']}
     boxes: dict[int, list[list[float]]] = {}
@@ -77,6 +81,50 @@ def read_persons(annotations: Path, images: Path) -> list[Persons]:
     ]
 
 
+def check_evaluated(annotations: Path, keypoints: int) -> None:
+    """Refuse what COCO's evaluation would fail at, once all poses are found.
+
+    Args:
+        annotations: A file like ``person_keypoints_val2017.json``.
+        keypoints: Those of the network.
+
+    Raises:
+        UserError: If an annotation lacks what is needed, or the keypoints are others
+            than COCO's.
+    """
+    count = len(Params('keypoints').kpt_oks_sigmas)
+    if keypoints != count:
+        raise UserError(
+            f"COCO's AP is of {count} keypoints, and the network finds {keypoints}: "
+            'leave out --evaluate'
+        )
+    for index, person in enumerate(read_coco(annotations).get('annotations', ())):
+        place = f'annotation file {annotations}: annotations[{index}]'
+        known = person if isinstance(person, dict) else {}
+        lacking = [key for key in EVALUATED if key not in known]
+        if lacking:
+            raise UserError(
+                f"{place} has no {', no '.join(lacking)}, which COCO's AP needs"
+            )
+        values = known.get('keypoints')
+        fault = count_fault(values, count) if isinstance(values, list) else None
+        if fault:
+            raise UserError(f'{place} {fault}')
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Name the picture in what a network says of it.
+
+    Raises:
+        UserError: If the picture is at fault.
+    """
+    try:
+        yield
+    except ImageError as error:
+        raise UserError(f'image {path}: {error}') from error
+
+
 def average_precision(
     pose: PoseRuntime, annotations: Path, persons: list[Persons]
 ) -> float:
@@ -88,11 +136,13 @@ def average_precision(
         persons: By image.
 
     Raises:
-        UserError: If an image cannot be read.
+        UserError: If an image cannot be read, or made an input.
     """
     results = []
     for found in progress_bar(persons, len(persons), title='Evaluating'):
-        points, scores = pose(read_image(found.path), found.boxes)
+        image = read_image(found.path)
+        with naming(found.path):
+            points, scores = pose(image, found.boxes)
         for keypoints, values in zip(points, scores):
             results.append(
                 dict(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
-from litehrnet_mm.checking.coco_file import read_coco, read_json
+from litehrnet_mm.checking.coco_file import check_coco, read_json
 from litehrnet_mm.cli import PictureError, UserError, counted, warn_user
 from litehrnet_mm.values import are_numbers, is_id, is_number, shown
 
@@ -63,7 +64,7 @@ class FileBoxes(Boxes):
         """
         content = read_json(path)
         if isinstance(content, dict):
-            content = read_coco(path)
+            check_coco(path, content)
         if not isinstance(content, (dict, list)):
             raise UserError(f"{path} is neither COCO's detections nor annotations")
         whole = isinstance(content, dict)
@@ -100,7 +101,12 @@ class FileBoxes(Boxes):
     def knows(self, name: str) -> bool:
         """Whether the file is about an image at all."""
         number = self.image_id(name)
-        return number in self.by_id or number in self.ids.values()
+        return number in self.by_id or number in self._numbers
+
+    @cached_property
+    def _numbers(self) -> frozenset[int]:
+        """The images that the file lists."""
+        return frozenset(self.ids.values())
 
     def __call__(self, name: str, image: np.ndarray) -> np.ndarray:
         """The boxes of an image, those outside left out; none if the file has none."""

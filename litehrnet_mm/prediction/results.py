@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import numpy as np
 
 from litehrnet_mm.cli import PictureError, UserError, counted, make_folder
 from litehrnet_mm.evaluation.scores import pose_score
-from litehrnet_mm.files import write_whole
+from litehrnet_mm.files import PARTIAL, write_whole
 from litehrnet_mm.prediction.boxes import Boxes
 from litehrnet_mm.prediction.networks import Network
 from litehrnet_mm.prediction.sources import Frame, check_name
@@ -48,7 +50,9 @@ class PoseResults:
             PictureError: If the image is at fault.
         """
         boxes = self.boxes(frame.name, frame.image)
+        _check_finite(frame, boxes)
         points, scores = _find(self.network, frame, boxes[:, :4])
+        _check_finite(frame, points, scores)
         image_id = self.boxes.image_id(frame.name)
         people = []
         for box, keypoints, values in zip(boxes, points, scores):
@@ -135,8 +139,22 @@ def _find(network: Network, frame: Frame, *boxes: np.ndarray) -> Any:
         raise PictureError(f'image {frame.name}: {error}') from error
 
 
+def _check_finite(frame: Frame, *found: np.ndarray) -> None:
+    """Refuse what can neither be drawn nor written to a file.
+
+    Raises:
+        PictureError: If a number is not finite.
+    """
+    if not all(np.isfinite(numbers).all() for numbers in found):
+        raise PictureError(
+            f'image {frame.name}: what was found has numbers that are not finite'
+        )
+
+
 class FilmWriter:
     """An MP4 file, whose size is that of its first image.
+
+    It has its name, and replaces an older one, only once it is whole.
 
     Args:
         path: The file.
@@ -146,7 +164,10 @@ class FilmWriter:
     def __init__(self, path: Path, rate: float) -> None:
         check_name(path)
         self.path, self.rate = path, rate
+        # FFmpeg goes by the ending.
+        self.partial = path.with_name(f'{path.stem}{PARTIAL}{path.suffix}')
         self.writer: cv2.VideoWriter | None = None
+        self.images = 0
 
     def add(self, image: np.ndarray) -> None:
         """Write an image.
@@ -158,15 +179,38 @@ class FilmWriter:
             make_folder(self.path.parent)
             code = cv2.VideoWriter_fourcc(*'mp4v')
             size = image.shape[1::-1]
-            self.writer = cv2.VideoWriter(str(self.path), code, self.rate, size)
-            if not self.writer.isOpened():
+            writer = cv2.VideoWriter(str(self.partial), code, self.rate, size)
+            if not writer.isOpened():
                 raise UserError(f'cannot write video {self.path}')
+            self.writer = writer
         self.writer.write(image)
+        self.images += 1
 
     def close(self) -> None:
-        """Finish the file."""
-        if self.writer is not None:
-            self.writer.release()
+        """Finish the file.
+
+        Raises:
+            UserError: If not all images are in it, of which OpenCV says nothing.
+        """
+        if self.writer is None:
+            return
+        self.writer.release()
+        capture = cv2.VideoCapture(str(self.partial))
+        written = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        capture.release()
+        try:
+            if written != self.images:
+                raise UserError(
+                    f'cannot write video {self.path}: {written} of '
+                    f'{counted(self.images, "image")} could be written; is the disk '
+                    'full?'
+                )
+            os.replace(self.partial, self.path)
+        except OSError as error:
+            raise UserError(f'cannot write {self.path}: {error.strerror}') from error
+        finally:
+            with suppress(OSError):  # which is not there if all went well
+                self.partial.unlink()
 
 
 def write_picture(folder: Path, frame: Frame, drawn: np.ndarray) -> None:
@@ -176,4 +220,4 @@ def write_picture(folder: Path, frame: Frame, drawn: np.ndarray) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Write a file as a whole or not at all."""
-    write_whole(path, (json.dumps(content) + '\n').encode())
+    write_whole(path, (json.dumps(content, allow_nan=False) + '\n').encode())

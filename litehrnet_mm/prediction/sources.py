@@ -15,6 +15,7 @@ import numpy as np
 
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.files import open_regular
+from litehrnet_mm.values import shown
 from litehrnet_mm.visualization.pictures import read_image
 
 PICTURES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
@@ -24,6 +25,8 @@ CONTAINERS = re.compile(
     re.DOTALL,
 )
 """What the films that are read begin with: MP4 and MOV, AVI, MKV and WebM."""
+CAMERA_DIGITS = 9
+"""Of a camera's number at most: OpenCV takes 32 bits."""
 UNKNOWN_RATE = 25.0
 """Images a second of a film or camera that does not tell."""
 
@@ -207,6 +210,8 @@ def open_sources(inputs: Sequence[str]) -> list[Source]:
 def _open(text: str) -> list[Source]:
     path = Path(text)
     if text.isdecimal() and not os.path.exists(path):
+        if len(text) > CAMERA_DIGITS:
+            raise UserError(f'no camera with the number {shown(text)}')
         return [Film.open(int(text))]
     if os.path.isdir(path):
         found = [p for p in sorted(path.rglob('*')) if p.suffix.lower() in PICTURES]

@@ -60,7 +60,7 @@ def test_a_run_is_refused(tmp_path, name):
 def test_sound_annotations_start(tmp_path):
     (tmp_path / 'images').mkdir()
     (tmp_path / 'x.json').write_text(json.dumps(annotations(0)))
-    assert check_entries(tmp_path / 'x.json', annotations(0)) == []
+    assert check_entries(tmp_path / 'x.json', annotations(0)) == (0, '')
     assert start_run(tmp_path)[:2] == (6, True)
 
 

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from litehrnet_mm.checking.findings import ERROR
+from litehrnet_mm.checking.report import as_text
 from litehrnet_mm.checking.sets import folder_set
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.engine.mask_loading import Labels
@@ -175,3 +176,83 @@ def test_folders_and_lists_that_do_not_exist(root):
         look(root, 'labels')
     with pytest.raises(UserError, match=r'list of names not found: .*no\.txt'):
         look(root, ann_file=root / 'no.txt')
+
+
+OUTSIDE = {
+    'leads out': '../../a',
+    'leads out and back': 'city/../../masks/a',
+    'elsewhere': '{root}/else/a',
+    'a mask, but no image': '{root}/masks/b',
+}
+
+
+@pytest.mark.parametrize('case', OUTSIDE)
+def test_a_copy_is_written_into_its_folder_alone(root, case):
+    """Of each name MMSegmentation finds an image and a mask, wherever they are."""
+    line = OUTSIDE[case].format(root=root)
+    listed = root / 'list.txt'
+    listed.write_text(f'a\n{line}\n')
+    for folder, suffix in (('images', '.jpg'), ('masks', '.png')):
+        (root / folder / 'city').mkdir(exist_ok=True)
+        path = root / folder / f'{line}{suffix}'
+        write(path.parent.resolve() / path.name, np.ones((HEIGHT, WIDTH), np.uint8))
+    before = contents(root)
+    one, found = look(root, ann_file=listed)
+    assert kinds(found, ERROR) == {}
+    with pytest.raises(UserError) as refused:
+        one.mend(found, root / 'out/masks')
+    assert line in str(refused.value)
+    assert str(refused.value).isprintable()
+    assert contents(root) == before
+
+
+@pytest.mark.parametrize('name', ['x\nb', ' x', 'x\udcff', 'x\x85'])
+def test_a_list_has_no_names_of_two_lines(root, name):
+    write(root / 'x.png', mask_of(9))
+    write(root / 'x.jpg', np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    (root / 'x.png').rename(root / f'masks/{name}.png')
+    (root / 'x.jpg').rename(root / f'images/{name}.jpg')
+    one, found = look(root)
+    with pytest.raises(UserError, match='rename it'):
+        one.mend(found, root / 'out/masks')
+    assert not (root / 'out').exists()
+
+
+def contents(folder) -> dict:
+    """All files, by path."""
+    return {x: x.read_bytes() for x in folder.rglob('*') if x.is_file()}
+
+
+@pytest.mark.parametrize('content', ['Gänge'.encode('latin-1'), 'a'.encode('utf-16')])
+def test_a_list_is_plain_text(root, content):
+    path = root / 'list.txt'
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r'list of names .*list\.txt .*UTF-8'):
+        look(root, ann_file=path)
+
+
+def test_a_name_that_no_file_can_have(root):
+    (root / 'list.txt').write_text(f'a\n{"x" * 300}\n')
+    _, found = look(root, ann_file=root / 'list.txt')
+    assert kinds(found, ERROR).keys() == {'image-unreadable', 'mask-missing'}
+
+
+FORGED = 'x\x1b[31m\nerror: boo'
+
+
+@pytest.mark.parametrize(
+    ('masks', 'images', 'kind'),
+    [((), ('.jpg',), 'mask-missing'), (('.png',), (), 'mask-alone')],
+)
+def test_names_of_files_make_no_lines(root, masks, images, kind):
+    for suffix in (*masks, *images):
+        write(root / f'x{suffix}', np.full((HEIGHT, WIDTH), 255, np.uint8))
+        folder = 'masks' if suffix == '.png' else 'images'
+        (root / f'x{suffix}').rename(root / folder / f'{FORGED}{suffix}')
+    _, found = look(root)
+    assert found.findings.counts == {kind: 1}
+    lines = as_text([found], 5).split('\n')
+    assert all(map(str.isprintable, lines))
+    assert not [line for line in lines if line.startswith('error: boo')]
+    found.title = f'{FORGED}: 3 images'
+    assert as_text([found], 5).count('\n') == len(lines) - 1

@@ -12,7 +12,9 @@ that names the file. What is not refused must be
 * for COCO's JSON and boxes: sound by a check that is written down here once more
   (:func:`coco_targets.is_sound`), or the fault named in what is printed. A number that
   has become another sensible number, and a repeated key, of which Python takes the
-  last, cannot be known;
+  last, cannot be known. A mended copy must be sound, and have no error left;
+* for lists of masks: only masks that were there are copied, under their names, with
+  values that are classes or ignored;
 * for polygons, label ids and lists of frames: classes on as many pixels as the file
   says, from points that are numbers; a frame for each line; of archives only files
   that were in them;

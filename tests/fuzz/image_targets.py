@@ -12,13 +12,14 @@ from typing import Any
 
 import cv2
 import numpy as np
-from isolation import Files, Input
+from isolation import OUT, Files, Input
 from mmengine.registry import TRANSFORMS, DefaultScope
-from mutations import BYTES
+from mutations import BYTES, TEXT
 from PIL import Image
 from target import Target
 
 from litehrnet_mm.checking.masks import look_at_pair
+from litehrnet_mm.checking.sets import folder_set
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.engine.mask_files import check_headers
 from litehrnet_mm.engine.mask_loading import CheckedLoading, Labels
@@ -195,6 +196,58 @@ def judge_values(expected: Any, found: Any, item: Input) -> str:
     return '' if values <= {*range(CLASSES), 255} else f'has the values {values}'
 
 
+def list_seeds() -> list[Files]:
+    """Images with masks, one of which is to be mended, and a list of them."""
+    mask = pixels(2)[..., 0] % CLASSES
+    wrong = np.where(mask == 0, 9, mask).astype(np.uint8)
+    image, files = encoded(pixels(0), 'JPEG'), {}
+    for name, values in (('a', mask), ('b', wrong), ('city/c', mask)):
+        files[f'data/images/{name}.jpg'] = image
+        files[f'data/masks/{name}.png'] = encoded(values, 'PNG')
+    # What a name may lead to that is neither image nor mask of the set.
+    elsewhere = {'data/else/a.jpg': image, 'data/else/a.png': encoded(mask, 'PNG')}
+    lists = (b'a\nb\ncity/c\n', b'city/c\nb')
+    return [{'x.txt': names, **files, **elsewhere} for names in lists]
+
+
+def led_out(data: bytes, other: bytes, chance: random.Random) -> bytes:
+    """Let a line of a list lead to files that are elsewhere, or there by a detour."""
+    lines = data.split(b'\n')
+    ways = (b'../else/a', b'city/../../else/a', b'../masks/a', b'city/../a', b'./b')
+    lines[chance.randrange(len(lines))] = chance.choice(ways)
+    return b'\n'.join(lines)
+
+
+def mend_list(folder: Path) -> Any:
+    """Check the masks that a list names, as tools/check_dataset.py does; mend them.
+
+    Returns:
+        Names in the new list, and the values of each mask that was written.
+    """
+    data, out = folder / 'data', folder / OUT / 'x.txt'  # as what is said names
+    listed = str(folder / 'x.txt')
+    suffixes = '.jpg', '.png'
+    one = folder_set(
+        data / 'images', data / 'masks', Labels(CLASSES, 255), suffixes, listed
+    )
+    one.mend(one.inspect(jobs=1), out)
+    values = {
+        path.relative_to(out).as_posix(): {*np.unique(np.array(Image.open(path)))}
+        for path in out.rglob('*.png')
+    }
+    return out.with_name('x.txt.txt').read_text().splitlines(), values
+
+
+def judge_list(expected: Any, found: Any, item: Input) -> str:
+    """Each name that was there, and a mask of it, with values that it may have."""
+    names, values = found
+    known = {name for name in item.files if name.startswith('data/masks/')}
+    good = {f'{name}.png' for name in names} == values.keys()
+    good = good and {f'data/masks/{name}' for name in values} <= known
+    good = good and all(x <= {*range(CLASSES), 255} for x in values.values())
+    return '' if good else f'copied {found}'
+
+
 def film_seeds() -> list[Files]:
     """A short film."""
     import tempfile
@@ -235,5 +288,7 @@ TARGETS = [
     Target('mask', mask_seeds, 'mask.png', BYTES, read_mask, judge_mask),
     Target('mask, sums right', mask_seeds, 'mask.png', {'chunks': mended_sums},
            read_mask, judge_values),
+    Target('list of masks to mend', list_seeds, 'x.txt', {**TEXT, 'out': led_out},
+           mend_list, judge_list),
     Target('image of a mask', mask_seeds, 'image.jpg', BYTES, read_mask, judge_mask),
 ]  # fmt: skip

@@ -17,6 +17,7 @@ from isolation import Input, run_inputs
 from weight_targets import repacked
 
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.files import write_whole
 
 INPUTS = 24
 SCRIPT = Path(__file__).with_name('run_fuzz.py')
@@ -104,6 +105,24 @@ def test_the_harness_sees_a_fault(state, work, monkeypatch):
 
     found = list(run_inputs(read, lambda *_: '', (UserError,), inputs))
     assert [x.state for x in found] == ['accepted', state, 'accepted']
+
+
+@pytest.mark.parametrize(
+    ('place', 'state'),
+    [
+        ('out/x', 'accepted'),
+        ('out/sub/../x', 'accepted'),
+        ('x', 'code'),
+        ('outer/x', 'code'),
+        ('out/../x', 'code'),
+    ],
+)
+def test_copies_are_written_into_their_folder_alone(place, state):
+    def write(folder: Path) -> None:
+        write_whole(folder / place, b'copy')
+
+    (found,) = run_inputs(write, lambda *_: '', (), [Input('none', {'x.txt': b''})])
+    assert found.state == state
 
 
 @pytest.mark.parametrize(

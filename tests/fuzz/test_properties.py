@@ -8,6 +8,7 @@ import pickle
 
 import numpy as np
 import pytest
+from coco_targets import numbers, whole
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from other_targets import pose_facts, seg_facts
@@ -62,6 +63,19 @@ PLAIN = st.recursive(
 )
 NUMBERS = st.floats(-1e6, 1e6)
 SIDES = st.floats(0.5, 1e6)
+
+BOXES = st.fixed_dictionaries(
+    dict(
+        image_id=st.integers(0, 9),
+        bbox=st.tuples(NUMBERS, NUMBERS, SIDES, SIDES).map(list),
+    ),
+    optional=dict(
+        score=st.floats(0, 1),
+        category_id=st.integers(0, 2),
+        iscrowd=st.sampled_from((0, 1)),
+    ),
+)
+ODD = st.builds(lambda box, key, value: {**box, key: value}, BOXES, KEYS, SCALARS)
 
 
 def attempt(read, *args, refusal=UserError):
@@ -170,15 +184,46 @@ def test_any_annotations_are_refused_in_one_line_or_sound(tmp_path, content):
             assert all(is_id(entry['id']) for entry in entries)
 
 
-@often
-@given(VALUES)
-def test_any_json_is_refused_as_boxes_or_read(tmp_path, value):
-    path = tmp_path / 'x.json'
-    path.write_text(json.dumps(value))
-    with pytest.raises(UserError) as refused:  # none of these has four numbers
-        FileBoxes.read(path, 0)
-    assert str(path) in str(refused.value)
-    assert str(refused.value).isprintable()
+def has_boxes(value: object) -> bool:
+    """Whether a list is of boxes, one of them to be taken: its own opinion."""
+    if not isinstance(value, list) or not all(isinstance(x, dict) for x in value):
+        return False
+    sound = all(
+        whole(x.get('image_id'))
+        and numbers(x.get('bbox'), 4)
+        and numbers([*x['bbox'], x.get('score', 1)])
+        and whole(x.get('category_id', 1))
+        and x.get('iscrowd', 0) in (0, 1)
+        for x in value
+    )
+    return sound and any(
+        min(x['bbox'][2:]) > 0
+        and x.get('category_id', 1) == 1
+        and x.get('score', 1) >= 0
+        and not x.get('iscrowd')
+        for x in value
+    )
+
+
+def test_any_json_is_refused_as_boxes_or_read(tmp_path):
+    path, seen = tmp_path / 'x.json', set()
+
+    @often
+    @given(VALUES | st.builds(list.__add__, st.lists(BOXES), st.lists(ODD, max_size=1)))
+    def read(value):
+        path.write_text(json.dumps(value))
+        found, said = attempt(FileBoxes.read, path, 0)
+        readable = has_boxes(value)
+        seen.add(readable)
+        if readable:
+            assert found.by_id.keys() <= {x['image_id'] for x in value}
+            assert all(np.isfinite(x).all() for x in found.by_id.values())
+        else:
+            assert str(path) in said
+            assert said.isprintable()
+
+    read()
+    assert seen == {True, False}
 
 
 @often

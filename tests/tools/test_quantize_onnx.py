@@ -61,6 +61,26 @@ def test_a_hostile_file_is_not_opened(call_tool, tmp_path, change, words):
     assert_one_line(done, 'x.onnx', words)
 
 
+def test_an_image_that_is_too_wide_is_named(call_tool, tmp_path):
+    path = tmp_path / 'x.onnx'
+    path.write_bytes(onnx_seeds()[0]['x.onnx'])
+    cv2.imwrite(str(tmp_path / 'wide.png'), np.zeros((2, 33_000, 3), np.uint8))
+    done = call_tool('quantize_onnx.py', path, tmp_path, tmp_path / 'out.onnx')
+    assert_one_line(done, tmp_path / 'wide.png', '33000')
+
+
+def test_what_coco_cannot_evaluate_is_refused_before_any_work(call_tool, tmp_path):
+    path = tmp_path / 'x.onnx'
+    path.write_bytes(onnx_seeds()[0]['x.onnx'])
+    content = dict(images=[], categories=[], annotations=[dict(id=1)])
+    (tmp_path / 'x.json').write_text(json.dumps(content))
+    out = tmp_path / 'out.onnx'
+    evaluate = ('--evaluate', tmp_path / 'x.json', tmp_path)
+    done = call_tool('quantize_onnx.py', path, tmp_path, out, *evaluate)
+    assert_one_line(done, "COCO's AP is of 17 keypoints", 'leave out --evaluate')
+    assert not out.exists()
+
+
 def one_convolution(weight, relu: bool) -> onnx.ModelProto:
     """A graph of a 1×1 convolution, with a ReLU or not."""
     c_out, c_in = weight.shape

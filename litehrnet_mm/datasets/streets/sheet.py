@@ -19,6 +19,7 @@ from litehrnet_mm.datasets.streets.classes import (
     to_train_ids,
 )
 from litehrnet_mm.datasets.streets.scene import render_street
+from litehrnet_mm.decoding import FORMATS
 from litehrnet_mm.visualization import make_grid, read_image, write_image
 from litehrnet_mm.visualization.key import colour_swatch, draw_key
 from litehrnet_mm.visualization.pictures import add_caption
@@ -94,7 +95,7 @@ def read_labels(path: str | os.PathLike) -> np.ndarray:
         UserError: If there is none, or it cannot be read.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             labels = np.asarray(image)  # of a picture with palette the index
     except OSError as error:
         why = error.strerror or 'no image format'
