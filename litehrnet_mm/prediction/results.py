@@ -47,8 +47,8 @@ class PoseResults:
         Raises:
             PictureError: If the image is at fault.
         """
-        boxes = self.boxes(frame.name, frame.image)
-        points, scores = _find(self.network, frame, boxes[:, :4])
+        boxes = _find(frame, self.boxes, frame.name, frame.image)
+        points, scores = _find(frame, self.network, frame.image, boxes[:, :4])
         image_id = self.boxes.image_id(frame.name)
         people = []
         for box, keypoints, values in zip(boxes, points, scores):
@@ -102,7 +102,7 @@ class LabelResults:
             PictureError: If the image is at fault.
             UserError: If the label map cannot be written.
         """
-        labels = _find(self.network, frame)
+        labels = _find(frame, self.network, frame.image)
         if self.folder:
             write_image((self.folder / frame.name).with_suffix('.png'), labels)
         names = self.network.classes
@@ -123,14 +123,14 @@ class LabelResults:
         return f'classes of the pixels of {counted(len(self.shares), "image")}'
 
 
-def _find(network: Network, frame: Frame, *boxes: np.ndarray) -> Any:
-    """What a network finds in an image.
+def _find(frame: Frame, network: Network | Boxes, *given: Any) -> Any:
+    """What a network finds in an image, of what it is given.
 
     Raises:
         PictureError: If the image is at fault.
     """
     try:
-        return network(frame.image, *boxes)
+        return network(*given)
     except ImageError as error:
         raise PictureError(f'image {frame.name}: {error}') from error
 
