@@ -1,4 +1,4 @@
-"""What an ONNX graph is made of: weights that are numbers, operators, loops that end."""
+"""What an ONNX graph is made of: weights of numbers, operators, loops that end."""
 
 from __future__ import annotations
 

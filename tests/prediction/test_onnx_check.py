@@ -320,6 +320,7 @@ def test_a_detector_of_other_outputs(tmp_path):
         (0, 'input_size', [2**20, 2**20]),
         (0, 'mean', [1, 2]),
         (0, 'std', [1, 0, 1]),
+        (0, 'std', [1, 1e-300, 1]),
         (0, 'rgb', 1),
         (0, 'keypoints', ['nose']),
         (0, 'keypoints', []),
