@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import onnx
@@ -64,6 +65,7 @@ def with_shapes(model: onnx.ModelProto) -> tuple[onnx.GraphProto, set[str]]:
                 )
             )
     del model.graph.value_info[:]
+    _sort(model.graph)
     # Numbers are not followed: values of them could take any memory here.
     free = onnx.shape_inference.infer_shapes(model).graph
     for image in images(model.graph):
@@ -72,6 +74,25 @@ def with_shapes(model: onnx.ModelProto) -> tuple[onnx.GraphProto, set[str]]:
                 side.dim_value = DYNAMIC if place else 1
     names = {name for name, sides in sides_of(free).items() if not are_known(sides)}
     return onnx.shape_inference.infer_shapes(model).graph, names
+
+
+def _sort(graph: onnx.GraphProto) -> None:
+    """Put each operator behind those whose results it takes, as a runtime does.
+
+    Those of our files in half precision are not. A graph with others in it, which take
+    results without naming them, stays as it is.
+    """
+    nodes = list(graph.node)
+    if any(True for node in nodes for _ in graphs_of(node)):
+        return
+    made = {name: k for k, node in enumerate(nodes) for name in node.output}
+    before = {
+        k: [made[name] for name in node.input if name and name in made]
+        for k, node in enumerate(nodes)
+    }
+    order = list(TopologicalSorter(before).static_order())
+    del graph.node[:]
+    graph.node.extend(nodes[k] for k in order)
 
 
 def images(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
@@ -140,7 +161,7 @@ def check_told(graph: onnx.GraphProto, free: Collection[str], path: Path) -> Non
     """Make sure that no size depends on what the image shows.
 
     Args:
-        graph: It, with shapes, and nothing within it.
+        graph: It, with shapes, its operators in order, and nothing within it.
         free: Names of the values whose shapes depend on the image's.
         path: Its file, for messages.
 
@@ -149,13 +170,10 @@ def check_told(graph: onnx.GraphProto, free: Collection[str], path: Path) -> Non
             much, or nobody knows how much.
     """
     sides, prepared, untold = sides_of(graph), 0, 0
-    fixed = {weight.name for weight in graph.initializer}
     by_size: set[str] = set()
     seen = {image.name for image in images(graph)}
     for node in graph.node:
         given = [name for name in node.input if name]
-        if not all(x in fixed or x in by_size or x in seen for x in given):
-            raise UserError(f'{path} has operators in an order that no exporter writes')
         told = node.input[SIZED.get(node.op_type, len(node.input)) :]
         if not seen.isdisjoint(told):
             raise UserError(
@@ -163,14 +181,13 @@ def check_told(graph: onnx.GraphProto, free: Collection[str], path: Path) -> Non
                 'image shows, as in no network of this project'
             )
         if node.op_type == 'Shape':  # it has a part of the shape if it has attributes
-            is_free = not node.attribute and not free.isdisjoint(given)
-            (by_size if is_free else fixed).update(node.output)
+            if not node.attribute and not free.isdisjoint(given):
+                by_size.update(node.output)
         elif not seen.isdisjoint(given):
             seen.update(node.output)
         elif not by_size.isdisjoint(given):
             by_size.update(node.output)
         else:
-            fixed.update(node.output)
             made = [sides.get(name) for name in node.output if name]
             prepared += sum(_size(x or ()) for x in made)
             untold += sum(not are_known(x) for x in made)
