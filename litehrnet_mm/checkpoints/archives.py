@@ -14,7 +14,11 @@ from typing import BinaryIO
 
 import torch
 
-from litehrnet_mm.checkpoints.pickles import HarmfulError, check_pickle
+from litehrnet_mm.checkpoints.pickles import (
+    MOST_OPCODES,
+    HarmfulError,
+    look_through,
+)
 from litehrnet_mm.cli import one_line
 from litehrnet_mm.values import shown
 
@@ -45,7 +49,7 @@ def check_archive(file: str | Path | BinaryIO, size: int | None = None) -> None:
         with zipfile.ZipFile(file) as archive:
             _check_records(archive, os.path.getsize(file) if size is None else size)
             # As PyTorch reads them, which finds its way about an archive by itself.
-            reader = torch._C.PyTorchFileReader(file)
+            reader, most = torch._C.PyTorchFileReader(file), MOST_OPCODES
             for record in archive.infolist():
                 archive.open(record).close()  # its name is the same in both places
                 content = reader.get_record(record.filename.partition('/')[2])
@@ -54,7 +58,7 @@ def check_archive(file: str | Path | BinaryIO, size: int | None = None) -> None:
                         f'the checksum of {shown(record.filename)} is wrong'
                     )
                 if record.filename.endswith('.pkl'):
-                    check_pickle(content)
+                    most -= look_through(content, 0, most)[1]
     except HarmfulError:
         raise
     except Exception as error:  # a damaged archive can lead its reader anywhere
@@ -85,8 +89,9 @@ def check_old_form(data: bytes) -> None:
     Raises:
         HarmfulError: If one is damaged, or would take what the file does not justify.
     """
-    position = 0
+    position, most = 0, MOST_OPCODES
     for _ in range(OLD_PICKLES):
-        position = check_pickle(data, position)
+        position, count = look_through(data, position, most)
+        most -= count
         if position == len(data):  # a lone pickle, of which PyTorch says what it is
             return

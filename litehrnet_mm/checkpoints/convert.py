@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -99,7 +100,7 @@ def _read_ncnn(path: Path) -> Foreign:
         )
     partner = path.with_suffix(PARTNERS[path.suffix])
     for file in (path, partner):
-        if not file.exists():
+        if not os.path.exists(file):
             raise UserError(
                 f'{file}: not found; ncnn weights are two files of one name side by '
                 f'side, {path.stem}.param and {path.stem}.bin'

@@ -7,6 +7,7 @@ Source: ``torch.load(weights_only=True)`` with the types that
 from __future__ import annotations
 
 import codecs
+import os
 import pickle
 import re
 from collections.abc import Mapping
@@ -63,13 +64,13 @@ def check_is_file(path: Path) -> None:
     Raises:
         UserError: If it is not there, a folder, a device, or empty.
     """
-    if path.is_dir():
+    if os.path.isdir(path):  # pathlib's raises an error for long names
         raise UserError(f'checkpoint {path} is a folder: give a file')
-    if not path.exists():
+    if not os.path.exists(path):
         raise UserError(f'checkpoint not found: {path}')
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise UserError(f'checkpoint {path} is a device or pipe: give a regular file')
-    if not path.stat().st_size:
+    if not os.path.getsize(path):
         raise UserError(
             f'checkpoint {path} is empty: it was never written or fetched; get it again'
         )
@@ -83,7 +84,7 @@ def _is_ncnn_weights(path: Path, start: bytes) -> bool:
     tag = int.from_bytes(start[:4], 'little') if len(start) >= 4 else None
     if tag == FLOAT32_TAG:  # 0, as a spoilt file may begin with, too
         graph = path.with_suffix('.param')
-        return graph.is_file() and _is_ncnn_graph(_first_bytes(graph))
+        return os.path.isfile(graph) and _is_ncnn_graph(_first_bytes(graph))
     return tag == FLOAT16_TAG
 
 

@@ -15,12 +15,12 @@ import math
 import os
 import re
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import BinaryIO, Union
 
 import numpy as np
 
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.files import open_regular
 
 PathLike = Union[str, 'os.PathLike[str]']
 ParamValue = Union[int, float, 'tuple[int | float, ...]']
@@ -120,7 +120,7 @@ def read_ncnn(param_path: PathLike, bin_path: PathLike) -> tuple[NcnnLayer, ...]
     """
     layers = read_param(param_path)
     try:
-        with _open(bin_path) as handle:
+        with open_regular(bin_path) as handle:
             weights = _WeightFile(handle, bin_path)
             layers = tuple(_with_weights(layer, weights) for layer in layers)
             weights.expect_end()
@@ -161,7 +161,7 @@ def read_param(path: PathLike) -> tuple[NcnnLayer, ...]:
 def _param_lines(path: PathLike) -> list[str]:
     """The lines of a ``.param`` file that are not blank."""
     try:
-        with _open(path) as handle:
+        with open_regular(path) as handle:
             data = handle.read(MAX_PARAM_BYTES + 1)
     except OSError as error:
         raise UserError(f'{path}: cannot be read: {error.strerror}') from error
@@ -365,13 +365,6 @@ def _finite(values: np.ndarray, where: str) -> np.ndarray:
     if bad:
         raise UserError(f'{where}: expected finite numbers, found {bad} inf or nan')
     return np.array(values, np.float32)
-
-
-def _open(path: PathLike) -> BinaryIO:
-    """Open a regular file; a pipe or a device could be read for ever."""
-    if Path(path).exists() and not Path(path).is_file():
-        raise UserError(f'{path}: expected a file, found something else')
-    return open(path, 'rb')
 
 
 def _brief(text: str) -> str:

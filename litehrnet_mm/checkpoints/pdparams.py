@@ -264,10 +264,8 @@ def _run(data: bytes) -> Any:
     machine = _Machine()
     end = 0
     try:
-        check_pickle(data)
-        for step, (opcode, arg, position) in enumerate(pickletools.genops(data)):
-            if step == MAX_STEPS:
-                raise _RefusedError(f'more than {MAX_STEPS} pickle opcodes')
+        check_pickle(data, most=MAX_STEPS)
+        for opcode, arg, position in pickletools.genops(data):
             machine.step(opcode.name, arg)
             end = position + 1  # of STOP, which comes last, and alone is one byte
     except HarmfulError as error:

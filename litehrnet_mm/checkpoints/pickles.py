@@ -17,6 +17,8 @@ import re
 
 from litehrnet_mm.values import shown
 
+MOST_OPCODES = 2_000_000
+"""Of all pickles of a file: a tensor takes some 100, those of its training included."""
 MAX_TUPLE = 2**20
 """Of :func:`_cost`: half a million values, or 19 tuples within each other."""
 MAX_MARKS = 1000
@@ -86,30 +88,46 @@ class _Opcode:
 OPCODES = {ord(info.code): _Opcode(info) for info in pickletools.opcodes}
 
 
-def check_pickle(data: bytes, start: int = 0) -> int:
+def check_pickle(data: bytes, start: int = 0, most: int = MOST_OPCODES) -> int:
+    """Look through a pickle; see :func:`look_through`.
+
+    Returns:
+        Where it ends.
+
+    Raises:
+        HarmfulError: As there.
+    """
+    return look_through(data, start, most)[0]
+
+
+def look_through(data: bytes, start: int, most: int) -> tuple[int, int]:
     """Look through a pickle.
 
     Args:
         data: What holds it.
         start: Where it begins.
+        most: Opcodes that it may have: each takes a microsecond or two.
 
     Returns:
-        Where it ends.
+        Where it ends, and how many opcodes it has.
 
     Raises:
         HarmfulError: If it is damaged, or would take memory or time that its size does
             not justify.
     """
     walk = _Walk(len(data))
-    position = start
+    position, count = start, 0
     while position < len(data):
+        count += 1
+        if count > most:
+            raise HarmfulError('it has more steps than any file of weights')
         opcode = OPCODES.get(data[position])
         if opcode is None:
             raise HarmfulError('it is no pickle, or damaged')
         begin = position + 1
         position = _end_of_argument(data, begin, opcode)
         if opcode.name == 'STOP':
-            return position
+            return position, count
         if opcode.name == 'GLOBAL' and data[begin:position] in BY_SIZE:
             raise HarmfulError('it makes a bytearray, which weights do not need')
         walk.step(opcode, data[begin : min(position, begin + LONGEST_NAME)])

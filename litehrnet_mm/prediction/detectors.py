@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 from mmengine.config import Config
 from mmengine.hub import get_config
@@ -16,6 +17,7 @@ from litehrnet_mm.cli import UserError, one_line
 from litehrnet_mm.engine.building import build_model, default_device
 from litehrnet_mm.prediction.boxes import Boxes
 from litehrnet_mm.prediction.onnx_detector import OnnxBoxes
+from litehrnet_mm.runtime.model import ImageError
 
 
 def open_detector(
@@ -78,11 +80,22 @@ class DetectorBoxes(Boxes):
         self.min_score = min_score
 
     def __call__(self, name: str, image: np.ndarray) -> np.ndarray:
-        """Boxes ``(N, 5)`` of the persons in an image."""
+        """Boxes ``(N, 5)`` of the persons in an image.
+
+        Raises:
+            ImageError: If OpenCV cannot bring the image to the size of the network.
+        """
         from mmdet.apis import inference_detector
 
-        with DefaultScope.overwrite_default_scope('mmdet'):
-            found = inference_detector(self.model, image).pred_instances.cpu().numpy()
+        try:
+            with DefaultScope.overwrite_default_scope('mmdet'):
+                found = inference_detector(self.model, image).pred_instances
+        except cv2.error as error:
+            raise ImageError(
+                f'{image.shape[1]}x{image.shape[0]} pixels (width x height) cannot be '
+                "resized as the detector's test pipeline says"
+            ) from error
+        found = found.cpu().numpy()
         kept = (found.labels == self.person) & (found.scores >= self.min_score)
         return np.column_stack((found.bboxes[kept], found.scores[kept]))
 

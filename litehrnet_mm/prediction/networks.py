@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Union
@@ -141,7 +142,7 @@ def open_exported(path: Path, threads: int = 0) -> PoseRuntime | SegRuntime:
     Raises:
         UserError: If it cannot be used, or is hostile.
     """
-    if path.is_file():
+    if os.path.isfile(path):  # pathlib's raises an error for long names
         check_onnx(path)
     try:
         return open_runtime(path, threads=threads)

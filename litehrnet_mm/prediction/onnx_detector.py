@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +10,15 @@ from typing import Any
 
 import cv2
 import numpy as np
+import onnxruntime
 
 from litehrnet_mm.checking.coco_file import read_json
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.prediction.boxes import Boxes
 from litehrnet_mm.prediction.onnx_check import check_onnx
-from litehrnet_mm.runtime.facts import MOST_PIXELS
-from litehrnet_mm.runtime.model import open_session, said_by_runtime
+from litehrnet_mm.prediction.onnx_trial import open_limited
+from litehrnet_mm.runtime.facts import LEAST_STD, MOST_PIXELS
+from litehrnet_mm.runtime.model import ImageError, is_one_image, said_by_runtime
 from litehrnet_mm.values import is_number, listed, shown
 
 OUTPUTS = {'dets', 'labels'}
@@ -76,10 +79,11 @@ class Preparation:
         """
         numbers = (*self.mean, *self.std)
         three = len(self.mean) == len(self.std) == 3
-        if not three or not all(map(is_number, numbers)) or min(self.std) <= 0:
+        sound = three and all(map(is_number, numbers))
+        if not sound or min(self.std) < LEAST_STD:
             raise UserError(
                 f'{path}: mean and std of Normalize must be three numbers each, those '
-                f'of std above 0, got {listed(numbers, 6)}'
+                f'of std at least {LEAST_STD:g}, got {listed(numbers, 6)}'
             )
         if not 0 <= self.padding <= 255:
             raise UserError(
@@ -113,30 +117,41 @@ class OnnxBoxes(Boxes):
     """
 
     def __init__(self, path: Path, min_score: float) -> None:
-        if not path.is_file():
+        if not os.path.isfile(path):  # pathlib's raises an error for long names
             raise UserError(f'no such detector: {path}')
         check_onnx(path, operators=None)
         try:
-            self.session = open_session(path)
-        except ValueError as error:
-            raise UserError(str(error)) from error
-        outputs = [output.name for output in self.session.get_outputs()]
-        inputs = self.session.get_inputs()
-        shape = inputs[0].shape
-        if not set(outputs) >= OUTPUTS or len(inputs) > 1 or len(shape) != 4:
+            self.session = open_limited(path)
+        except Exception as error:  # of many kinds, all the runtime's
             raise UserError(
-                f'detector {path} is not as MMDeploy exports them, from an image to '
-                f'dets and labels: it gives {listed(outputs)}'
-            )
-        self.input = inputs[0].name
+                f'detector {path} cannot be opened: {said_by_runtime(error)}'
+            ) from error
+        image = self._only_image(path)
+        self.input, shape = image.name, image.shape
         self.size = tuple(n if isinstance(n, int) else SIDE for n in shape[:1:-1])
         if not 0 < self.size[0] * self.size[1] <= MOST_PIXELS:
             raise UserError(f'detector {path} takes images of {self.size} pixels')
         pipeline = path.with_name('pipeline.json')
-        known = pipeline.is_file()
+        known = os.path.isfile(pipeline)
         self.preparation = Preparation.read(pipeline) if known else Preparation()
         self.min_score = min_score
         self._check_works(path)
+
+    def _only_image(self, path: Path) -> onnxruntime.NodeArg:
+        """What it takes.
+
+        Raises:
+            UserError: If that is not one image, or it does not give arrays of boxes
+                and labels.
+        """
+        inputs, outputs = self.session.get_inputs(), self.session.get_outputs()
+        arrays = {x.name for x in outputs if x.type.startswith('tensor')}
+        if not arrays >= OUTPUTS or not is_one_image(inputs):
+            raise UserError(
+                f'detector {path} is not as MMDeploy exports them, from an image to '
+                f'dets and labels: it gives {listed([x.name for x in outputs])}'
+            )
+        return inputs[0]
 
     def _check_works(self, path: Path) -> None:
         """Let it look at a grey image: a damaged file may well open.
@@ -144,26 +159,33 @@ class OnnxBoxes(Boxes):
         Raises:
             UserError: If it computes no boxes with scores and labels.
         """
+        grey = np.full((*self.size[::-1], 3), 128, np.uint8)
         try:
-            grey = np.full((*self.size[::-1], 3), 128, np.uint8)
-            x, _ = self._prepare(grey)
-            dets, labels = self.session.run(['dets', 'labels'], {self.input: x})
-        except Exception as error:  # of many kinds, the runtime's and NumPy's
+            self('', grey)
+        except ImageError as error:
             raise UserError(
-                f'detector {path} opens, but computes nothing: {said_by_runtime(error)}'
+                f'detector {path} is damaged, or not as MMDeploy exports them: {error}'
             ) from error
-        boxes = dets.ndim == 3 and dets.shape[2] == 5 and dets.dtype == np.float32
-        labelled = labels.shape == dets.shape[:2] and labels.dtype.kind == 'i'
-        if not boxes or not labelled or not np.isfinite(dets).all():
-            raise UserError(
-                f'detector {path} is damaged, or not as MMDeploy exports them: it '
-                f'gives dets {dets.shape} and labels {labels.shape}'
-            )
 
     def __call__(self, name: str, image: np.ndarray) -> np.ndarray:
-        """Boxes ``(N, 5)`` of the persons in an image."""
-        x, scale = self._prepare(image)
-        dets, labels = self.session.run(['dets', 'labels'], {self.input: x})
+        """Boxes ``(N, 5)`` of the persons in an image.
+
+        Raises:
+            ImageError: If the detector cannot look at it.
+        """
+        try:
+            x, scale = self._prepare(image)
+            dets, labels = self.session.run(['dets', 'labels'], {self.input: x})
+        except Exception as error:  # of many kinds, the runtime's and OpenCV's
+            raise ImageError(
+                f'the detector computes nothing: {said_by_runtime(error)}'
+            ) from error
+        boxes = dets.shape[:1] + dets.shape[2:] == (1, 5) and dets.dtype == np.float32
+        labelled = labels.shape == dets.shape[:2] and labels.dtype.kind == 'i'
+        if not boxes or not labelled or not np.isfinite(dets).all():
+            raise ImageError(
+                f'the detector gives dets {dets.shape} and labels {labels.shape}'
+            )
         dets, labels = dets[0], labels[0]
         found = dets[(labels == 0) & (dets[:, 4] >= self.min_score)].copy()
         height, width = image.shape[:2]

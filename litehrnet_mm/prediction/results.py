@@ -49,9 +49,9 @@ class PoseResults:
         Raises:
             PictureError: If the image is at fault.
         """
-        boxes = self.boxes(frame.name, frame.image)
+        boxes = _find(frame, self.boxes, frame.name, frame.image)
         _check_finite(frame, boxes)
-        points, scores = _find(self.network, frame, boxes[:, :4])
+        points, scores = _find(frame, self.network, frame.image, boxes[:, :4])
         _check_finite(frame, points, scores)
         image_id = self.boxes.image_id(frame.name)
         people = []
@@ -106,7 +106,7 @@ class LabelResults:
             PictureError: If the image is at fault.
             UserError: If the label map cannot be written.
         """
-        labels = _find(self.network, frame)
+        labels = _find(frame, self.network, frame.image)
         if self.folder:
             write_image((self.folder / frame.name).with_suffix('.png'), labels)
         names = self.network.classes
@@ -127,14 +127,14 @@ class LabelResults:
         return f'classes of the pixels of {counted(len(self.shares), "image")}'
 
 
-def _find(network: Network, frame: Frame, *boxes: np.ndarray) -> Any:
-    """What a network finds in an image.
+def _find(frame: Frame, network: Network | Boxes, *given: Any) -> Any:
+    """What a network finds in an image, of what it is given.
 
     Raises:
         PictureError: If the image is at fault.
     """
     try:
-        return network(frame.image, *boxes)
+        return network(*given)
     except ImageError as error:
         raise PictureError(f'image {frame.name}: {error}') from error
 

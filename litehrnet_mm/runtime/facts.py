@@ -24,6 +24,8 @@ FACTS = dict(
 """What a file has to tell of itself, by its task."""
 MOST_PIXELS = 2**25
 """Of an input; what is larger is a mistake."""
+LEAST_STD = 1e-9
+"""Of what images are divided by; in float32 the result of less can be infinite."""
 
 
 def read_facts(properties: Mapping[str, str], path: Any) -> dict[str, Any]:
@@ -115,7 +117,7 @@ _CHECKS = dict(
     task=lambda value: True,
     input_size=_is_size,
     mean=lambda value: _are(value, is_number, (0, 1, 3)),
-    std=lambda value: _are(value, lambda x: is_number(x) and x > 0, (0, 1, 3)),
+    std=lambda value: _are(value, lambda x: is_number(x) and x >= LEAST_STD, (0, 1, 3)),
     rgb=lambda value: type(value) is bool,
     keypoints=lambda value: _are(value, lambda x: isinstance(x, str)) and value,
     skeleton=lambda value: _are(value, lambda x: _are(x, _is_count, (2,))),

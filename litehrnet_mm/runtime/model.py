@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Callable
 
 import numpy as np
@@ -12,6 +12,10 @@ import onnxruntime
 from litehrnet_mm.runtime.facts import read_facts
 
 BACKENDS = ('onnxruntime', 'openvino')
+FOLDED = 'optimization.constant_folding_max_output_size_in_bytes'
+MOST_FOLDED = 2**24
+"""Bytes of a value that ONNX Runtime computes when it opens a file, and keeps: more
+than any layer's weights."""
 Run = Callable[[np.ndarray], list[np.ndarray]]
 
 
@@ -51,7 +55,7 @@ class RuntimeModel:
     ) -> None:
         if backend not in BACKENDS:
             raise ValueError(f'backend must be one of {BACKENDS}, got {backend!r}')
-        if not Path(path).is_file():
+        if not os.path.isfile(path):
             raise ValueError(f'no such file: {path}')
         session = open_session(path, threads, providers)
         self.facts = read_facts(_properties(session, path), path)
@@ -123,7 +127,8 @@ def open_session(
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what matters is in the error
+    options.add_session_config_entry(FOLDED, str(MOST_FOLDED))
     try:
         return onnxruntime.InferenceSession(
             model if isinstance(model, bytes) else os.fspath(model),
@@ -168,23 +173,43 @@ def open_backend(path: str | os.PathLike, backend: str, threads: int = 0) -> Run
     if threads:
         settings['INFERENCE_NUM_THREADS'] = threads
     compiled = openvino.Core().compile_model(os.fspath(path), 'CPU', settings)
-    return lambda x: [np.array(y) for y in compiled(x).values()]
+    return _of_image(lambda x: [np.array(y) for y in compiled(x).values()])
 
 
 def _with_session(
     session: onnxruntime.InferenceSession, path: str | os.PathLike
 ) -> Run:
     name = _only_input(session, path).name
-    return lambda x: session.run(None, {name: x})
+    return _of_image(lambda x: session.run(None, {name: x}))
+
+
+def _of_image(run: Run) -> Run:
+    """Say it as an image's fault if a backend cannot compute: it can with others."""
+
+    def compute(x: np.ndarray) -> list[np.ndarray]:
+        try:
+            return run(x)
+        except Exception as error:  # of many kinds, all the backend's
+            raise ImageError(
+                f'the network computes nothing: {said_by_runtime(error)}'
+            ) from error
+
+    return compute
 
 
 def _only_input(
     session: onnxruntime.InferenceSession, path: str | os.PathLike
 ) -> onnxruntime.NodeArg:
     inputs = session.get_inputs()
-    if len(inputs) != 1 or len(inputs[0].shape) != 4:
+    if not is_one_image(inputs):
         raise ValueError(f'{path} does not take one batch of images, and nothing else')
     return inputs[0]
+
+
+def is_one_image(inputs: Sequence[onnxruntime.NodeArg]) -> bool:
+    """Whether a session takes one array of four dimensions."""
+    arrays = [x for x in inputs if x.type.startswith('tensor')]
+    return len(inputs) == len(arrays) == 1 and len(arrays[0].shape) == 4
 
 
 def _properties(

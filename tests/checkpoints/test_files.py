@@ -46,6 +46,13 @@ def test_the_first_letter_that_is_cut_off_in_the_middle(tmp_path):
 
 
 @pytest.mark.parametrize('source', ['auto', *SOURCES])
+def test_names_that_no_file_has(source):
+    path = Path('a' * 300 + ('.bin' if source == 'pp-tinypose' else '.pth'))
+    with pytest.raises(UserError, match='not found'):
+        read_foreign(source, path)
+
+
+@pytest.mark.parametrize('source', ['auto', *SOURCES])
 def test_what_is_no_file(tmp_path, source):
     device, pipe = Path('/dev/zero'), tmp_path / 'pipe'
     os.mkfifo(pipe)

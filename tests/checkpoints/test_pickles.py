@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from litehrnet_mm.checkpoints import archives
 from litehrnet_mm.checkpoints.archives import check_archive
 from litehrnet_mm.checkpoints.files import read_checkpoint
 from litehrnet_mm.checkpoints.pickles import HarmfulError, check_pickle
@@ -68,6 +69,27 @@ def test_what_pickle_writes_is_passed(protocol):
 def test_what_would_harm_is_refused(opcodes, words):
     with pytest.raises(HarmfulError, match=words):
         check_pickle(b'\x80\2' + opcodes + b'.')
+
+
+def test_what_takes_long_is_refused():
+    data = pickle.dumps([None] * 100, 2)
+    assert check_pickle(data, most=106) == len(data)
+    with pytest.raises(HarmfulError, match='more steps'):
+        check_pickle(data, most=105)
+
+
+@pytest.mark.parametrize('new', [False, True])
+def test_steps_are_those_of_all_pickles_of_a_checkpoint(tmp_path, monkeypatch, new):
+    path = tmp_path / 'x.pth'
+    path.write_bytes(saved(WEIGHTS, _use_new_zipfile_serialization=new))
+    if new:
+        with zipfile.ZipFile(path, 'a') as archive:
+            archive.writestr('archive/more.pkl', pickle.dumps([None] * 100, 2))
+    monkeypatch.setattr(archives, 'MOST_OPCODES', 250)
+    read_checkpoint(path)
+    monkeypatch.setattr(archives, 'MOST_OPCODES', 90 if new else 60)
+    with pytest.raises(UserError, match=r'x\.pth .*more steps'):
+        read_checkpoint(path)
 
 
 def saved(content: object, **options: object) -> bytes:

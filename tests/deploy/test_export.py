@@ -104,6 +104,13 @@ def test_no_pooling_that_older_runtimes_get_wrong(repository, tmp_path, rewritte
     assert not [p for p in found if p['ceil_mode'] and p.get('count_include_pad')]
 
 
+def test_files_for_openvino_are_known(repository, tmp_path):
+    model, cfg = tiny(repository, POSE)
+    out = tmp_path / 'net.onnx'
+    export(model, cfg, out, Plan(SIZE, dynamic='all', runtime='openvino'))
+    check_onnx(out)
+
+
 def test_half_precision(repository, tmp_path):
     model, cfg = tiny(repository, POSE)
     sizes = []
@@ -113,6 +120,7 @@ def test_half_precision(repository, tmp_path):
         weights = onnx.load(str(out)).graph.initializer
         sizes.append(sum(len(w.raw_data) for w in weights))
         assert worst <= dict(fp32=1e-4, fp16=2e-2)[precision]
+        check_onnx(out)
     assert sizes[1] < 0.6 * sizes[0]
 
 

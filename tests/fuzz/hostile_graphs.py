@@ -133,6 +133,183 @@ def own_function(model: onnx.ModelProto) -> None:
     model.functions.append(made)
 
 
+def by_brightness(model: onnx.ModelProto) -> None:
+    """A value that is empty where an image shows nothing, and gigabytes elsewhere."""
+    out = make_way(model)
+    image = model.graph.input[0].name
+    model.graph.initializer.extend(
+        [
+            numpy_helper.from_array(np.array(1e5, np.float32), 'scale'),
+            numpy_helper.from_array(np.array([1]), 'one'),
+        ]
+    )
+    model.graph.node.extend(
+        [
+            helper.make_node('Mul', [image, image], ['squared']),
+            helper.make_node('ReduceMax', ['squared'], ['brightest'], keepdims=0),
+            helper.make_node('Mul', ['brightest', 'scale'], ['scaled']),
+            helper.make_node('Cast', ['scaled'], ['whole'], to=TensorProto.INT64),
+            helper.make_node('Reshape', ['whole', 'one'], ['size']),
+        ]
+    )
+    add_constant(model, 'size', out)
+
+
+def add_constant(model: onnx.ModelProto, size: str, out: str) -> None:
+    """Make a value of some size, of which the result has the sum."""
+    model.graph.node.extend(
+        [
+            helper.make_node('ConstantOfShape', [size], ['large']),
+            helper.make_node('ReduceSum', ['large'], ['nothing'], keepdims=0),
+            helper.make_node('Add', ['before', 'nothing'], [out]),
+        ]
+    )
+
+
+def untold_size(model: onnx.ModelProto) -> None:
+    """A value of gigabytes whose size is computed in a way that no file tells."""
+    out = make_way(model)
+    model.graph.initializer.append(
+        numpy_helper.from_array(np.array([2.5e9], np.float32), 'many')
+    )
+    node = helper.make_node('Cast', ['many'], ['size'], to=TensorProto.INT64)
+    model.graph.node.append(node)
+    add_constant(model, 'size', out)
+
+
+def multiplied(model: onnx.ModelProto) -> None:
+    """The same, for whoever follows numbers through a graph to know sizes."""
+    out = make_way(model)
+    for name in ('wide', 'high'):
+        side = numpy_helper.from_array(np.array([50_000]), name)
+        model.graph.initializer.append(side)
+    model.graph.node.extend(
+        [
+            helper.make_node('Mul', ['wide', 'high'], ['size']),
+            helper.make_node('ConstantOfShape', ['size'], ['once']),
+            helper.make_node('Add', ['once', 'once'], ['twice']),
+            helper.make_node('ReduceMax', ['twice'], ['most'], keepdims=0),
+            helper.make_node('Add', ['before', 'most'], [out]),
+        ]
+    )
+
+
+def add_many(
+    model: onnx.ModelProto, sides: list[int], kind: str, **more: object
+) -> str:
+    """Go through a value of zeros, in ways that have a graph for each part of it."""
+    out = make_way(model)
+    model.graph.initializer.append(numpy_helper.from_array(np.array(sides), 'many'))
+    x, y = (helper.make_tensor_value_info(x, TensorProto.FLOAT, None) for x in 'xy')
+    body = helper.make_graph([helper.make_node('Neg', ['x'], ['y'])], 'b', [x], [y])
+    model.graph.node.extend(
+        [
+            helper.make_node('ConstantOfShape', ['many'], ['long']),
+            helper.make_node('SplitToSequence', ['long'], ['parts'], axis=0),
+            helper.make_node(
+                kind, ['long' if more else 'parts'], ['gone'], body=body, **more
+            ),
+            helper.make_node('Identity', ['before'], [out]),
+        ]
+    )
+    return out
+
+
+def long_scan(model: onnx.ModelProto) -> None:
+    """Twelve million rows, one by one."""
+    add_many(model, [12_000_000], 'Scan', num_scan_inputs=1)
+
+
+def mapped(model: onnx.ModelProto) -> None:
+    """The same, as a sequence."""
+    add_many(model, [12_000_000], 'SequenceMap')
+
+
+def repeated_text(model: onnx.ModelProto) -> None:
+    """A text of a megabyte three thousand times: no limit of a runtime counts it."""
+    out = make_way(model)
+    text = helper.make_tensor('text', TensorProto.STRING, [1], [b'A' * 2**20])
+    model.graph.initializer.append(text)
+    add_texts(model, out)
+
+
+def constant_text(model: onnx.ModelProto) -> None:
+    """The same by a node."""
+    out = make_way(model)
+    node = helper.make_node('Constant', [], ['text'], value_strings=[b'A' * 2**20])
+    model.graph.node.append(node)
+    add_texts(model, out)
+
+
+def add_texts(model: onnx.ModelProto, out: str) -> None:
+    """Take a text three thousand times."""
+    places = numpy_helper.from_array(np.zeros(3000, np.int64), 'places')
+    model.graph.initializer.append(places)
+    model.graph.node.extend(
+        [
+            helper.make_node('Gather', ['text', 'places'], ['texts']),
+            helper.make_node('Identity', ['before'], [out]),
+        ]
+    )
+
+
+def digits(model: onnx.ModelProto) -> None:
+    """Numbers as texts."""
+    out = make_way(model)
+    model.graph.node.extend(
+        [
+            helper.make_node('Cast', ['before'], ['texts'], to=TensorProto.STRING),
+            helper.make_node('Cast', ['texts'], [out], to=TensorProto.FLOAT),
+        ]
+    )
+
+
+def large_product(model: onnx.ModelProto) -> None:
+    """A product that takes minutes, and that nothing can interrupt."""
+    out = make_way(model)
+    sides = numpy_helper.from_array(np.array([8000, 8000]), 'sides')
+    model.graph.initializer.append(sides)
+    model.graph.node.extend(
+        [
+            helper.make_node('ConstantOfShape', ['sides'], ['factor']),
+            helper.make_node('MatMul', ['factor', 'factor'], ['product']),
+            helper.make_node('ReduceMax', ['product'], ['most'], keepdims=0),
+            helper.make_node('Add', ['before', 'most'], [out]),
+        ]
+    )
+
+
+def wide_window(model: onnx.ModelProto) -> None:
+    """The same by pooling."""
+    out = make_way(model)
+    image, side = model.graph.input[0].name, 2**18
+    sides = dict(kernel_shape=[side] * 2, pads=[side - 1, side - 1, 0, 0])
+    model.graph.node.extend(
+        [
+            helper.make_node('MaxPool', [image], ['pooled'], **sides),
+            helper.make_node('ReduceMax', ['pooled'], ['most'], keepdims=0),
+            helper.make_node('Add', ['before', 'most'], [out]),
+        ]
+    )
+
+
+def no_input(model: onnx.ModelProto) -> None:
+    """A network that takes nothing."""
+    for image in model.graph.input:
+        sides = [x.dim_value or 16 for x in image.type.tensor_type.shape.dim]
+        zeros = np.zeros(sides, np.float32)
+        model.graph.initializer.append(numpy_helper.from_array(zeros, image.name))
+    del model.graph.input[:]
+
+
+def in_a_sequence(model: onnx.ModelProto) -> None:
+    """A result that is no array."""
+    out = make_way(model)
+    model.graph.node.append(helper.make_node('SequenceConstruct', ['before'], [out]))
+    made = helper.make_tensor_sequence_value_info(out, TensorProto.FLOAT, None)
+    model.graph.output[0].CopyFrom(made)
+
+
 NO_END = 'need not end'
 HOSTILE: dict[Callable[[onnx.ModelProto], None], str] = {
     external: 'in another file',
@@ -141,7 +318,27 @@ HOSTILE: dict[Callable[[onnx.ModelProto], None], str] = {
     endless: NO_END,
     nested_loops: NO_END,
     untold_loop: NO_END,
+    long_scan: NO_END,
+    mapped: NO_END,
     growing: 'takes more than 1.5 GB',
+    multiplied: 'takes more than 1.5 GB',
+    by_brightness: 'takes more than 1.5 GB',
+    untold_size: 'takes more than 1.5 GB',
+    repeated_text: 'the weights text are texts',
+    constant_text: 'computes with texts',
+    digits: 'computes with texts',
+    large_product: 'takes longer than any',
+    wide_window: 'takes longer than any',
     own_function: 'functions of its own',
+    no_input: 'is not as MMDeploy exports',
+    in_a_sequence: 'is not as MMDeploy exports',
 }
 """All of them, with what is said where any operator is allowed."""
+OURS = {
+    **dict.fromkeys((endless, nested_loops, untold_loop), 'the operator Loop, which'),
+    **dict.fromkeys((long_scan, mapped), 'the operator SplitToSequence, which'),
+    by_brightness: 'depends on what the image shows',
+    no_input: 'does not take one batch of images',
+    in_a_sequence: 'the operator SequenceConstruct, which',
+}
+"""Those of which something else is said in a network of ours."""

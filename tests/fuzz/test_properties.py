@@ -63,6 +63,7 @@ PLAIN = st.recursive(
 )
 NUMBERS = st.floats(-1e6, 1e6)
 SIDES = st.floats(0.5, 1e6)
+DEVIATIONS = st.lists(st.floats(0, 1e-6), min_size=3, max_size=3)
 
 BOXES = st.fixed_dictionaries(
     dict(
@@ -261,7 +262,7 @@ def test_any_json_is_no_submission(value):
 
 
 @often
-@given(VALUES, st.sampled_from(('mean', 'std', 'pad_val')))
+@given(VALUES | DEVIATIONS, st.sampled_from(('mean', 'std', 'pad_val')))
 def test_a_pipeline_is_refused_or_can_be_used(tmp_path, value, key):
     path = tmp_path / 'pipeline.json'
     normalize = dict(type='Normalize', mean=[1, 2, 3], std=[1, 2, 3])
@@ -272,7 +273,8 @@ def test_a_pipeline_is_refused_or_can_be_used(tmp_path, value, key):
         assert str(path) in said
         assert said.isprintable()
     else:
-        scaled = (np.zeros(3) - found.mean) / np.array(found.std)
+        mean, std = (np.array(x, np.float32) for x in (found.mean, found.std))
+        scaled = (np.full(3, 255, np.uint8) - mean) / std
         assert np.isfinite(scaled).all()
         assert np.uint8(found.padding) == found.padding
 
