@@ -9,9 +9,9 @@ import pytest
 import torch
 from runs import ROOT, weights
 
+from litehrnet_mm import writing
 from litehrnet_mm.checkpoints.files import read_checkpoint
 from litehrnet_mm.cli import UserError
-from litehrnet_mm.engine import whole_files
 from litehrnet_mm.engine.launch import train
 from litehrnet_mm.engine.whole_files import PART, is_whole, newest_checkpoint
 
@@ -115,14 +115,14 @@ def test_the_newest_has_the_most_iterations(tmp_path):
 
 def test_killed_between_the_two_names(prepare, resume, monkeypatch, tmp_path):
     """A checkpoint has its name, and is not yet named as the last."""
-    cfg, replace = prepare(tmp_path, 3), whole_files.os.replace
+    cfg, replace = prepare(tmp_path, 3), writing.os.replace
 
     def killed(source, target):
         replace(source, target)
         if Path(target).name == 'epoch_2.pth':
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(whole_files.os, 'replace', killed)
+    monkeypatch.setattr(writing.os, 'replace', killed)
     with pytest.raises(KeyboardInterrupt):
         train(cfg)
     monkeypatch.undo()

@@ -13,9 +13,9 @@ from mmpose.datasets import CocoDataset
 from running import narrow
 from runs import CONFIG, assert_same, options
 
+from litehrnet_mm import writing
 from litehrnet_mm.checkpoints.files import read_checkpoint
 from litehrnet_mm.cli import UserError
-from litehrnet_mm.engine import whole_files
 from litehrnet_mm.engine.checkpointing import WholeCheckpointHook
 from litehrnet_mm.engine.disk_errors import disk_errors
 from litehrnet_mm.engine.launch import train
@@ -31,7 +31,7 @@ def test_killed_twice_and_nothing_is_lost(
     prepare, watch, resume, monkeypatch, tmp_path
 ):
     """Between the two names of a checkpoint, and before the next one is saved."""
-    replace = whole_files.os.replace
+    replace = writing.os.replace
 
     def killed(source, target):
         replace(source, target)
@@ -40,7 +40,7 @@ def test_killed_twice_and_nothing_is_lost(
 
     cfg = prepare(tmp_path, 3)
     with monkeypatch.context() as patch:
-        patch.setattr(whole_files.os, 'replace', killed)
+        patch.setattr(writing.os, 'replace', killed)
         with pytest.raises(KeyboardInterrupt):
             train(cfg)
     cfg = prepare(tmp_path, 3)
@@ -179,7 +179,7 @@ def test_another_runs_best_checkpoint_stays(prepare, resume, monkeypatch, tmp_pa
 @pytest.mark.parametrize('fails', [False, True])
 def test_the_best_checkpoint(prepare, resume, monkeypatch, tmp_path, fails):
     """The one before goes after the new one is there, and stays if that fails."""
-    scores, replace = iter([0.5, 0.4]), whole_files.os.replace
+    scores, replace = iter([0.5, 0.4]), writing.os.replace
     monkeypatch.setattr(
         'mmengine.evaluator.Evaluator.evaluate',
         lambda self, size: {'coco/AP': next(scores)},
@@ -192,7 +192,7 @@ def test_the_best_checkpoint(prepare, resume, monkeypatch, tmp_path, fails):
         assert one.exists() or Path(target) != other
         replace(source, target)
 
-    monkeypatch.setattr(whole_files.os, 'replace', refuse)
+    monkeypatch.setattr(writing.os, 'replace', refuse)
     resume(evaluated(prepare(tmp_path, 2, evaluate=True)))
     assert (one.exists(), other.exists()) == (fails, not fails)
     known = read_checkpoint(str(tmp_path / 'epoch_2.pth'))['message_hub']
@@ -220,14 +220,14 @@ def test_the_resumed_one_is_the_last_good_one(prepare, watch, resume, tmp_path):
 
 def test_a_full_disk_after_a_resume(prepare, resume, monkeypatch, tmp_path):
     resume(prepare(tmp_path, 1))
-    replace = whole_files.os.replace
+    replace = writing.os.replace
 
     def refuse(source, target):
         if Path(target).suffix == '.pth':
             raise OSError(errno.ENOSPC, 'No space left on device')
         replace(source, target)
 
-    monkeypatch.setattr(whole_files.os, 'replace', refuse)
+    monkeypatch.setattr(writing.os, 'replace', refuse)
     with pytest.raises(UserError) as ended:
         resume(prepare(tmp_path, 2))
     assert f'whole checkpoint is {tmp_path}/epoch_1.pth: make' in str(ended.value)
