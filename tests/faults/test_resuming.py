@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 from pathlib import Path
+from tempfile import gettempdir
 
 import pytest
 import torch
@@ -119,7 +120,7 @@ def log_of(work: Path) -> str:
     return ''.join(path.read_text() for path in work.glob('*/*.log'))
 
 
-def test_gradients_that_wait_for_more_are_used_first(prepare, watch, resume, tmp_path):
+def test_gradients_that_wait_for_more_are_not_lost(prepare, watch, resume, tmp_path):
     def prepared(name):
         cfg = prepare(tmp_path / name, 3)
         cfg.train_dataloader.batch_size = 1
@@ -130,7 +131,7 @@ def test_gradients_that_wait_for_more_are_used_first(prepare, watch, resume, tmp
     cfg = prepared('work')
     watch(cfg, 'after_train_iter', at(6))
     train_interrupted(cfg)
-    assert newest_checkpoint(tmp_path / 'work')[0].name == 'iter_8.pth'
+    assert newest_checkpoint(tmp_path / 'work')[0].name == 'iter_6.pth'
     resume(prepared('work'))
     assert_same(tmp_path / 'alone/epoch_3.pth', tmp_path / 'work/epoch_3.pth')
 
@@ -300,14 +301,24 @@ def test_a_file_that_may_not_be_written(prepare, tmp_path, number):
     """Those of the run; others may be data that cannot be read."""
     cfg = prepare(tmp_path / 'work', 1)
     cfg.default_hooks.checkpoint.out_dir = str(tmp_path / 'out')
-    for name in ('work/x/y.log', 'out/work/epoch_1.pth'):
+    for name in ('work/x/y.log', 'out/work/epoch_1.pth', 'out/work'):
         refused = OSError(number, os.strerror(number), str(tmp_path / name))
         line = f'{tmp_path / name} could not be written: {os.strerror(number)}'
         with pytest.raises(UserError, match=line), disk_errors(cfg):
             raise refused
-    refused = OSError(number, os.strerror(number), str(tmp_path / 'data.jpg'))
-    with pytest.raises(OSError, match=r'data\.jpg'), disk_errors(cfg):
-        raise refused
+    for name in ('data.jpg', 'out/data.jpg'):  # which cannot be read
+        refused = OSError(number, os.strerror(number), str(tmp_path / name))
+        with pytest.raises(OSError, match=r'data\.jpg'), disk_errors(cfg):
+            raise refused
+
+
+def test_a_full_disk_that_does_not_say_where(prepare, tmp_path):
+    """COCO's metric writes into the temporary folder."""
+    cfg = prepare(tmp_path / 'work', 1)
+    places = f'a file in {tmp_path}/work or in {gettempdir()}, the temporary folder,'
+    line = f'{places} could not be written: No space left'
+    with pytest.raises(UserError, match=line), disk_errors(cfg):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_a_store_that_is_no_disk_keeps_its_backend():
