@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import io
+import errno
 import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any, Callable, NoReturn, TypeVar
 
 from tqdm import tqdm
@@ -43,15 +44,23 @@ def run_tool(main: Callable[[], None]) -> NoReturn:
     Raises:
         SystemExit: Always. Status 0 when ``main`` returned, 2 after a
             :class:`UserError`, whose message is printed as one line on standard
-            error. Any other exception is a defect and keeps its traceback.
+            error, or on a full disk. Any other exception is a defect and keeps its
+            traceback.
     """
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # else it is no file, and takes all
+        if hasattr(stream, 'reconfigure'):  # else it is no file, and takes all
             stream.reconfigure(errors='backslashreplace')  # for names that are no UTF-8
     try:
         main()
     except UserError as error:
         print(printable(f'error: {error}'), file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        name = error.filename or f'a file, perhaps in {gettempdir()},'
+        line = f'error: {name} could not be written: {error.strerror}'
+        print(printable(line), file=sys.stderr)
         sys.exit(2)
     sys.exit(0)
 
@@ -155,8 +164,17 @@ def check_file(option: str, path: Path) -> None:
     """Make sure, before long work, that its result can be written.
 
     Raises:
-        UserError: If the path is a folder, or its folder cannot be made.
+        UserError: If the path is a folder, its folder cannot be made, or no file can be
+            written there.
     """
     if os.path.isdir(path):
         raise UserError(f'{option} is a file to write, and {path} is a folder')
     make_folder(path.parent)
+    try:
+        if not os.path.lexists(path):
+            path.open('ab').close()
+            path.unlink(missing_ok=True)  # other processes of a run try, too
+        elif not os.access(path if os.path.exists(path) else path.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise UserError(f'cannot write {option} {path}: {error.strerror}') from error

@@ -7,14 +7,12 @@ import gc
 import json
 import os
 import stat
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from litehrnet_mm.cli import UserError, make_folder
+from litehrnet_mm.writing import written_whole
 
-PARTIAL = '.part'
-"""What a file's name ends in while it is written."""
 MOST_BYTES = 2 << 30
 """Of a file that is read as a whole: more than COCO's largest annotations have."""
 MOST_MEMORY = 2 << 30
@@ -112,16 +110,18 @@ def as_json(content: bytes) -> Any:
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file that has its name only once it is complete; make its folder.
 
+    What is there and is no regular file, such as ``/dev/stdout``, is written to as it
+    is.
+
     Raises:
         UserError: If the folder cannot be written to, or the disk is full.
     """
     make_folder(path.parent)
-    partial = path.with_name(path.name + PARTIAL)
     try:
-        partial.write_bytes(data)
-        os.replace(partial, path)
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
+        with written_whole(path) as part:
+            part.write_bytes(data)
     except OSError as error:
         raise UserError(f'cannot write {path}: {error.strerror}') from error
-    finally:
-        with suppress(OSError):  # which is not there if all went well
-            partial.unlink()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from torch import Tensor
 from litehrnet_mm.checkpoints.ncnn import PathLike
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.version import __version__
+from litehrnet_mm.writing import written_whole
 
 
 def check_output(path: PathLike, inputs: tuple[PathLike, ...], force: bool) -> None:
@@ -67,16 +66,8 @@ def save_checkpoint(
     buffer = io.BytesIO()
     torch.save(dict(meta=meta, state_dict=dict(state_dict)), buffer)
     out = Path(path)
-    # The same folder, for a rename cannot leave the file system.
-    temporary = out.with_name(f'.{secrets.token_hex(8)}.tmp')
     try:
-        with open(temporary, 'xb') as handle:
-            handle.write(buffer.getbuffer())
-            handle.flush()
-            os.fsync(handle.fileno())
-        os.replace(temporary, out)
+        with written_whole(out) as part:
+            part.write_bytes(buffer.getbuffer())
     except OSError as error:
         raise UserError(f'{out}: cannot be written: {error.strerror}') from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from litehrnet_mm.cli import UserError, progress_bar
 from litehrnet_mm.datasets.parallel import mapper
 from litehrnet_mm.datasets.people import render_people
 from litehrnet_mm.datasets.skeleton import KEYPOINTS, SKELETON
+from litehrnet_mm.files import write_whole
 from litehrnet_mm.visualization import write_image
 
 JPEG_QUALITY = 92
@@ -173,9 +174,6 @@ def _prepare(out: Path, overwrite: bool) -> None:
 
 
 def _write_json(path: Path, content: dict) -> Path:
-    temporary = path.with_suffix('.json.partial')
-    temporary.write_text(
-        json.dumps(content, sort_keys=True, separators=(',', ':')), encoding='utf-8'
-    )
-    os.replace(temporary, path)
+    text = json.dumps(content, sort_keys=True, separators=(',', ':'))
+    write_whole(path, text.encode())
     return path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from litehrnet_mm.deploy.plan import Plan
 from litehrnet_mm.deploy.rewrite import rewrite
 from litehrnet_mm.deploy.stand_ins import with_known_layers
 from litehrnet_mm.deploy.verify import model_input, sample_images, verify
+from litehrnet_mm.writing import written_whole
 
 RUNTIMES = dict(
     # Its layout has blocks of 16 channels on CPUs with AVX-512, of 8 with AVX2.
@@ -48,7 +48,6 @@ def export(model: nn.Module, cfg: Config, path: Path, plan: Plan) -> float:
         UserError: If the model cannot be exported like this, or the file does not
             compute the same.
     """
-    part = path.with_name(f'{path.name}.part')
     preprocessor = cfg.model.get('data_preprocessor') or {}
     try:
         reference = ExportedModel(model, cfg, plan.wanted).eval()
@@ -57,15 +56,12 @@ def export(model: nn.Module, cfg: Config, path: Path, plan: Plan) -> float:
         fast = rewrite(model, form='graph', any_size=any_size, **options)
         graph = ExportedModel(with_known_layers(fast), cfg, plan.wanted).eval()
         images = model_input(next(sample_images(plan.size)), preprocessor, plan)
-        write_graph(graph, torch.from_numpy(images), part, plan)
-        _finish(part, cfg, plan)
-        worst = verify(part, reference, preprocessor, plan)
-        os.replace(part, path)
+        with written_whole(path) as part:
+            write_graph(graph, torch.from_numpy(images), part, plan)
+            _finish(part, cfg, plan)
+            return verify(part, reference, preprocessor, plan)
     except (RuntimeError, ValueError) as error:
         raise UserError(f'the model cannot be exported: {one_line(error)}') from error
-    finally:
-        part.unlink(missing_ok=True)
-    return worst
 
 
 def write_graph(

@@ -8,7 +8,6 @@ they are.
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from litehrnet_mm.cli import UserError, one_line
 from litehrnet_mm.deploy.sensitivity import Convolution, measure_convolutions
+from litehrnet_mm.writing import written_whole
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def quantize(
     """
     told = {p.key: p.value for p in onnx.load(str(source)).metadata_props}
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
-        prepared, part = Path(folder) / 'prepared.onnx', Path(folder) / 'part.onnx'
+        prepared, rough = (Path(folder) / f'{x}.onnx' for x in ('prepared', 'rough'))
         try:
             quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
             graph = onnx.load(str(prepared))
@@ -82,7 +82,7 @@ def quantize(
                 )
             quantize_static(
                 str(prepared),
-                str(part),
+                str(rough),
                 _Inputs(graph.graph.input[0].name, inputs),
                 quant_format=QuantFormat.QDQ,
                 activation_type=QuantType.QUInt8,
@@ -94,10 +94,10 @@ def quantize(
             raise UserError(
                 f'{source} cannot be quantised: {one_line(error)}'
             ) from error
-        written = onnx.load(str(part))
-        onnx.helper.set_model_props(written, told)
+        written = onnx.load(str(rough))
+    onnx.helper.set_model_props(written, told)
+    with written_whole(out) as part:
         onnx.save(written, str(part))
-        os.replace(part, out)
     return Quantized(rounded, [c for c in found if c.error > tolerance])
 
 

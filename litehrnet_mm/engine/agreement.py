@@ -8,7 +8,12 @@ from mmengine.dist import all_reduce, get_world_size
 
 def any_process(flag: bool) -> bool:
     """Whether a flag is set in any process of a run; all of them have to ask."""
-    return bool(_reduced(int(flag), 'max'))
+    return bool(greatest(int(flag)))
+
+
+def greatest(number: int) -> int:
+    """The greatest of a number that each process of a run has; all have to ask."""
+    return _reduced(number, 'max')
 
 
 def fewest(number: int) -> int:

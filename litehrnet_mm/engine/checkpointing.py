@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
+import pickle
 from collections import deque
 from pathlib import Path
 from typing import Any
 
-from mmengine.dist import is_main_process
-from mmengine.hooks import CheckpointHook, EMAHook
+from mmengine.dist import is_main_process, master_only
 from mmengine.logging import print_log
-from mmengine.runner import Runner
+from mmengine.runner import (
+    CheckpointLoader,
+    Runner,
+    find_latest_checkpoint,
+    save_checkpoint,
+)
 
-from litehrnet_mm.checkpoints.files import is_local, not_finite
-from litehrnet_mm.cli import UserError
-from litehrnet_mm.engine.building import bare_model
+from litehrnet_mm.checkpoints.files import is_local
+from litehrnet_mm.cli import UserError, make_folder
+from litehrnet_mm.engine import gradients
+from litehrnet_mm.engine.divergence import check_finite
+from litehrnet_mm.engine.replacing import ReplacingHook, agree, is_same, restore
 from litehrnet_mm.engine.whole_files import (
     BACKEND,
     LAST,
@@ -32,7 +40,7 @@ INTERIM = 'interim_ckpt'
 
 
 @HOOKS.register_module()
-class WholeCheckpointHook(CheckpointHook):
+class WholeCheckpointHook(ReplacingHook):
     """MMEngine's ``CheckpointHook``, which never leaves a run without a whole file.
 
     A checkpoint is written under another name, brought to the disk and renamed, as is
@@ -40,8 +48,8 @@ class WholeCheckpointHook(CheckpointHook):
     written, as on a full disk, training goes on with an error in the log, what was
     saved before stays, and the run ends with an error if that was its last one. Weights
     that are not finite are never saved. What was saved out of turn is removed after the
-    next regular checkpoint. ``tools/train.py`` puts it in the place of
-    ``CheckpointHook``.
+    next regular checkpoint. Gradients that wait for more of them are saved, too.
+    ``tools/train.py`` puts it in the place of ``CheckpointHook``.
 
     Args:
         **settings: Those of ``CheckpointHook``.
@@ -53,30 +61,39 @@ class WholeCheckpointHook(CheckpointHook):
         if on_disk and self.backend_args is None and self.file_client_args is None:
             self.backend_args = dict(backend=BACKEND)
         self.failure: str | None = None
+        self._gradients: dict[str, Any] = {}
 
     def before_train(self, runner: Runner) -> None:
-        """Settle what an ended run had half done, and know what this one resumes."""
+        """Settle what an ended run had half done, and know what this one resumes.
+
+        Raises:
+            UserError: If the folder for checkpoints cannot be made.
+        """
         super().before_train(runner)
+        if is_local(str(self.out_dir)):
+            make_folder(Path(self.out_dir), 'the folder for checkpoints,')
+        resumed = runner._load_from
+        if runner._resume and resumed is None:  # MMEngine has looked for it as here
+            resumed = find_latest_checkpoint(runner.work_dir)
         if is_main_process():
             settle_last(Path(runner.work_dir))
             for part in Path(self.out_dir).glob(f'*.pth{PART}'):
                 part.unlink(missing_ok=True)
         if runner._resume:
-            self._name_last(runner, runner._load_from)
+            self._name_last(runner, resumed)
+            self._settle_outdated(runner, resumed)
         if self.save_best:
             self._set_best({key: self._own(path) for key, path in self._best().items()})
 
-    def _name_last(self, runner: Runner, path: str | None) -> None:
-        self.last_ckpt = path
-        runner.message_hub.update_info('last_ckpt', path)
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Go on with gradients that waited."""
+        if runner._resume:
+            gradients.restore_gradients(runner, checkpoint)
 
-    def _own(self, path: str | None) -> str | None:
-        """A checkpoint in this run's folder: that of another run is not to be removed.
-
-        It is named as where it was when the run that is resumed knew it.
-        """
-        own = path and os.path.join(self.out_dir, os.path.basename(path))
-        return own if own and self.file_backend.isfile(own) else None
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Add gradients that wait."""
+        if self._gradients and 'optimizer' in checkpoint:
+            checkpoint[gradients.KEY] = self._gradients
 
     def after_train(self, runner: Runner) -> None:
         """See that what training ended with was saved.
@@ -105,29 +122,17 @@ class WholeCheckpointHook(CheckpointHook):
             OSError: If it cannot be written.
             UserError: If the weights are not finite.
         """
-        _check_finite(runner, done)
+        check_finite(runner, done)
         name = f'iter_{done}.pth'
         hub, path = runner.message_hub, os.path.join(self.out_dir, name)
         before = hub.runtime_info.get(INTERIM)
         if path != self.last_ckpt:  # which a regular save may have written just now
             hub.update_info(INTERIM, path)
-        previous = self.last_ckpt
-        self._name_last(runner, path)
-        try:
-            meta = dict(epoch=runner.epoch, iter=done)
-            self._save(runner, name, True, True, meta, False)
-        except OSError:
-            self._name_last(runner, previous)
-            raise
-        if before != path:
-            self._remove(before)
+        if before and before != path:
+            self._outdate(runner, [before])
+        meta = dict(epoch=runner.epoch, iter=done)
+        self._save(runner, name, True, True, meta, False)
         return name
-
-    def _remove(self, path: str | None) -> None:
-        """Remove a checkpoint that another one has replaced, if it is of this run."""
-        own = self._own(path)
-        if own and is_main_process():
-            self.file_backend.remove(own)
 
     def _save(
         self,
@@ -138,15 +143,22 @@ class WholeCheckpointHook(CheckpointHook):
         meta: dict,
         by_epoch: bool,
     ) -> None:
-        """Save, and have it named as the last.
+        """Save, have it named as the last, and remove what is outdated by it.
 
         What will be the last is on the disk before the checkpoint has its name, so that
         no moment to be killed in leaves a whole one that is not found.
+
+        Raises:
+            OSError: If the main process cannot; in all of them.
         """
         last = Path(runner.work_dir) / LAST
-        if is_main_process():
-            write_part(last, os.path.join(self.out_dir, name).encode())
+        path, previous = os.path.join(self.out_dir, name), self.last_ckpt
+        self._gradients = gradients.waiting_gradients(runner) if optimizer else {}
+        self._name_last(runner, path)
+        error = None
         try:
+            if is_main_process():
+                write_part(last, path.encode())
             runner.save_checkpoint(
                 self.out_dir,
                 name,
@@ -158,36 +170,44 @@ class WholeCheckpointHook(CheckpointHook):
                 backend_args=self.backend_args,
                 **self.args,
             )
-        except OSError:
+            if is_main_process():
+                name_part(last)
+        except OSError as refused:
+            error = refused
             drop_part(last)
+        self._gradients = {}
+        try:
+            agree(error, path)
+        except OSError:
+            self._name_last(runner, previous)
             raise
-        if is_main_process():
-            name_part(last)
+        self._remove_outdated(runner)
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
-        _check_finite(runner, meta['iter'])
+        check_finite(runner, meta['iter'])
+        known = dict(runner.message_hub.runtime_info)
         before = list(self.keep_ckpt_ids) if self.max_keep_ckpts > 0 else []
         kept = [number for number in before if number != step] + [step]
         outdated = kept[: -self.max_keep_ckpts] if self.max_keep_ckpts > 0 else []
         self._keep(runner, kept[len(outdated) :])
-        name = self.filename_tmpl.format(step)
-        previous = self.last_ckpt
-        self._name_last(runner, os.path.join(self.out_dir, name))
+        names = [self.filename_tmpl.format(number) for number in outdated]
+        self._outdate(runner, [os.path.join(self.out_dir, old) for old in names])
+        name, previous = self.filename_tmpl.format(step), self.last_ckpt
+        interim = known.get(INTERIM)
+        if interim and self.save_optimizer and os.path.basename(interim) != name:
+            self._outdate(runner, [interim])
+            runner.message_hub.update_info(INTERIM, None)
         kinds = (self.save_optimizer, self.save_param_scheduler)
         try:
             self._save(runner, name, *kinds, meta, self.by_epoch)
             self.failure = None
         except OSError as error:
-            self._name_last(runner, previous)
+            restore(runner, known)
             self._keep(runner, before)
-            self.failure = _log_failure(name, error, previous)
-            return
-        for number in outdated:
-            self._remove(self.filename_tmpl.format(number))
-        interim = runner.message_hub.runtime_info.get(INTERIM)
-        if interim and self.save_optimizer and interim != self.last_ckpt:
-            self._remove(interim)
-            runner.message_hub.update_info(INTERIM, None)
+            if self.failure is None and is_same(previous, self.out_dir, name):
+                _log_failure(f'the new best score in {name}', error, previous)
+            else:
+                self.failure = _log_failure(name, error, previous)
 
     def _keep(self, runner: Runner, numbers: list[int]) -> None:
         if self.max_keep_ckpts > 0:
@@ -195,28 +215,53 @@ class WholeCheckpointHook(CheckpointHook):
             runner.message_hub.update_info('keep_ckpt_ids', numbers)
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
-        """Save the new best one first, and only then remove the one before."""
+        """Save the new best one and its score first, only then remove the one before.
+
+        MMEngine would do the latter first.
+        """
         if not self.save_best:
             return
-        _check_finite(runner, runner.iter)
-        before = self._best()
-        known = runner.message_hub.runtime_info
-        scores = {key: x for key, x in known.items() if key.startswith('best_')}
+        check_finite(runner, runner.iter)
+        before, last = self._best(), self.last_ckpt
+        known = dict(runner.message_hub.runtime_info)
         self._set_best(dict.fromkeys(before))
+        self.last_ckpt, error = None, None  # MMEngine would save again, too
         try:
             super()._save_best_checkpoint(runner, metrics)
-        except OSError as error:
+        except OSError as refused:
+            error = refused
+        self.last_ckpt = last
+        new = {key: path for key, path in self._best().items() if path}
+        try:
+            agree(error, 'the best checkpoint')
+        except OSError as refused:
             self._set_best(before)
-            for key in [key for key in known if key.startswith('best_')]:
-                del known[key]
-            known.update(scores)
-            _log_failure('the best checkpoint', error, self.last_ckpt)
-            return
-        after = self._best()
-        self._set_best({key: after.get(key) or before[key] for key in before})
-        for key, path in before.items():
-            if after.get(key) and after[key] != path:
+            restore(runner, known)
+            for path in {*new.values()} - {*before.values()}:
                 self._remove(path)
+            _log_failure('the best checkpoint', refused, last)
+            return
+        self._set_best({**before, **new})
+        replaced = [before[key] for key in new if before.get(key)]
+        self._outdate(runner, [old for old in replaced if old not in new.values()])
+        if new and last is not None:
+            step = runner.epoch if self.by_epoch else runner.iter
+            meta = dict(epoch=runner.epoch, iter=runner.iter)
+            self._save_checkpoint_with_step(runner, step, meta)
+        elif new:  # no checkpoint has a score yet
+            self._remove_outdated(runner)
+
+    @master_only
+    def _publish_model(self, runner: Runner, ckpt_path: str | None) -> None:
+        """Write what is to be published of a checkpoint, as MMEngine, but whole."""
+        if ckpt_path is None:
+            return
+        content = CheckpointLoader.load_checkpoint(ckpt_path, map_location='cpu')
+        chosen = {key: content[key] for key in content if key in self.published_keys}
+        digest = hashlib.sha256(pickle.dumps(chosen)).hexdigest()
+        path = f'{os.path.splitext(ckpt_path)[0]}-{digest[:8]}.pth'
+        save_checkpoint(chosen, path, backend_args=self.backend_args)
+        print_log(f'{ckpt_path} is published as {path}', 'current')
 
     def _best(self) -> dict[str, str | None]:
         """The best checkpoint by each metric; one metric alone has no name here."""
@@ -240,37 +285,3 @@ def _log_failure(name: str, error: OSError, previous: str | None) -> str:
         logging.ERROR,
     )
     return failure
-
-
-def _check_finite(runner: Runner, done: int) -> None:
-    """See that weights are numbers: a last step can spoil them after a sound loss.
-
-    Raises:
-        UserError: If some are not.
-    """
-    state = dict(bare_model(runner).state_dict())
-    for hook in runner.hooks:
-        if isinstance(hook, EMAHook):
-            averages = hook.ema_model.module.state_dict()
-            state.update({f'averaged {key}': value for key, value in averages.items()})
-    wrong = not_finite(state)
-    if wrong:
-        raise diverged(
-            runner,
-            f'after iteration {done}, {len(wrong)} of {len(state)} weights and '
-            f'statistics hold inf or NaN, the first is {wrong[0]}: nothing is saved',
-        )
-
-
-def diverged(runner: Runner, what: str) -> UserError:
-    """The error that ends a training that cannot recover.
-
-    Args:
-        runner: Whose it is.
-        what: What was seen of it.
-    """
-    last = runner.message_hub.runtime_info.get('last_ckpt')
-    return UserError(
-        f'{what}; the last good checkpoint is {last or "none so far"}. Often a lower '
-        'learning rate or a longer warm-up helps'
-    )

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import gettempdir
 
 from mmengine.config import Config
 
@@ -39,8 +40,11 @@ def disk_errors(cfg: Config) -> Iterator[None]:
         if error.errno not in OF_WRITING and not is_ours:
             raise
         newest, _ = newest_checkpoint(Path(cfg.work_dir))
+        name = error.filename or (
+            f'a file in {cfg.work_dir} or in {gettempdir()}, the temporary folder,'
+        )
         raise UserError(
-            f'{error.filename or f"a file in {cfg.work_dir}"} could not be written: '
+            f'{name} could not be written: '
             f'{error.strerror}; the newest whole checkpoint is {newest or "none"}: '
             'train on with --resume once it can be'
         ) from error
@@ -49,8 +53,12 @@ def disk_errors(cfg: Config) -> Iterator[None]:
 
 
 def _is_of_run(name: str | None, cfg: Config) -> bool:
-    """Whether a file is in the work folder, or in that for checkpoints."""
+    """Whether it is the work folder or that for checkpoints, or a file in them."""
+    if not name:
+        return False
     hook = cfg.get('default_hooks', {}).get('checkpoint') or {}
-    folders = [Path(x).resolve() for x in (cfg.work_dir, hook.get('out_dir')) if x]
-    above = Path(name).resolve().parents if name else ()
-    return any(folder in above for folder in folders)
+    folders = [Path(cfg.work_dir)]
+    if hook.get('out_dir'):  # in which MMEngine has a folder for each run
+        folders.append(Path(hook['out_dir'], folders[0].name))
+    path = Path(name).resolve()
+    return any(folder.resolve() in (path, *path.parents) for folder in folders)

@@ -17,6 +17,7 @@ from mmengine.structures import BaseDataElement
 from torch.utils.data import DataLoader
 
 from litehrnet_mm.cli import UserError, make_folder, progress_bar
+from litehrnet_mm.engine.preemption import asked_to_end
 from litehrnet_mm.evaluation.scores import pose_score
 from litehrnet_mm.registry import HOOKS
 from litehrnet_mm.visualization import (
@@ -147,6 +148,9 @@ class DrawPosesHook(Hook):
         truths = _read_truth(dataset, [found for _, found in chosen])
         style = PoseStyle.from_meta(dataset.metainfo)
         for (path, found), truth in progress_bar(zip(chosen, truths), len(chosen)):
+            if asked_to_end(runner):
+                print_log('SIGTERM: no more pictures', 'current')
+                return
             picture = self._compare(read_image(path), truth, found, style)
             if self.out_dir:
                 name = _picture_name(path, _image_folder(dataset))

@@ -10,7 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from litehrnet_mm.engine.agreement import any_process
-from litehrnet_mm.engine.checkpointing import diverged
+from litehrnet_mm.engine.divergence import diverged
 from litehrnet_mm.registry import HOOKS
 
 

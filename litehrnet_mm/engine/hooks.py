@@ -10,6 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from litehrnet_mm.engine.building import bare_model
+from litehrnet_mm.files import write_whole
 from litehrnet_mm.registry import HOOKS
 
 
@@ -31,9 +32,8 @@ class SaveMetricsHook(Hook):
     ) -> None:
         """Write ``metrics``, on one process only."""
         if runner.rank == 0:
-            self.out_file.parent.mkdir(parents=True, exist_ok=True)
             text = json.dumps({k: float(v) for k, v in (metrics or {}).items()})
-            self.out_file.write_text(text + '\n', encoding='utf-8')
+            write_whole(self.out_file, f'{text}\n'.encode())
 
 
 @HOOKS.register_module()

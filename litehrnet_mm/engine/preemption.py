@@ -12,12 +12,12 @@ from typing import Any, Callable, NoReturn
 
 from mmengine.hooks import EMAHook, Hook
 from mmengine.logging import print_log
-from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from litehrnet_mm.engine.agreement import any_process, fewest
 from litehrnet_mm.engine.checkpointing import WholeCheckpointHook
+from litehrnet_mm.engine.evaluating import make_up, note_begun, note_done
 from litehrnet_mm.registry import HOOKS
 
 
@@ -61,12 +61,12 @@ def _mind_no_more() -> None:
 class PreemptionHook(Hook):
     """Save and end with status 0 at SIGTERM.
 
-    The iteration that runs is finished, of training or of evaluation, and where
-    gradients are accumulated all up to their use; the checkpoint is ``iter_N.pth`` of
-    the folder for checkpoints, and ``--resume`` goes on from it. Where there are
-    several processes, all end after the same iteration, if one of them was sent the
-    signal. What computes metrics after the last image is finished. An evaluation is not
-    repeated. ``tools/train.py`` adds this hook.
+    The iteration that runs is finished, of training or of evaluation; the checkpoint is
+    ``iter_N.pth`` of the folder for checkpoints, and ``--resume`` goes on from it.
+    Where there are several processes, all end after the same iteration, if one of them
+    was sent the signal. What computes metrics after the last image is finished. An
+    evaluation that was interrupted, by a signal or by a kill, is done first after a
+    resume. ``tools/train.py`` adds this hook.
     """
 
     priority = 'LOWEST'
@@ -76,12 +76,15 @@ class PreemptionHook(Hook):
         self._former: Any = None
         self._common = 0
 
-    def before_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Any = None
-    ) -> None:
-        """Listen from the first iteration on; only the main thread can."""
-        if self._former is None and _in_main_thread():
+    def before_train(self, runner: Runner) -> None:
+        """Listen once all processes have come here; only the main thread can.
+
+        One that had not would end at once, and leave the others waiting for it.
+        """
+        any_process(False)
+        if _in_main_thread():
             self._former = signal.signal(signal.SIGTERM, self._note)
+        make_up(runner)
 
     def after_train(self, runner: Runner) -> None:
         """Listen no more."""
@@ -99,12 +102,13 @@ class PreemptionHook(Hook):
         outputs: Any = None,
     ) -> None:
         """Save and end, if any process was asked to: all do in the same iteration."""
-        if any_process(self.asked) and not _holds_gradients(runner.optim_wrapper):
+        if any_process(self.asked):
             _save_and_end(runner, runner.iter + 1)
 
     def before_val_epoch(self, runner: Runner) -> None:
         """Agree on iterations that all processes have: some have one more."""
         self._common = fewest(len(runner.val_dataloader))
+        note_begun(runner)
 
     def before_val_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None
@@ -120,6 +124,7 @@ class PreemptionHook(Hook):
         self, runner: Runner, metrics: dict[str, float] | None = None
     ) -> None:
         """Save and end, if any process was asked to."""
+        note_done(runner)
         if any_process(self.asked):
             _save_and_end(runner, runner.iter)
 
@@ -128,11 +133,9 @@ def _in_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
-def _holds_gradients(wrapper: OptimWrapper | OptimWrapperDict) -> bool:
-    """Whether gradients wait for more of them, which no checkpoint would have."""
-    several = isinstance(wrapper, OptimWrapperDict)
-    wrappers = wrapper.values() if several else [wrapper]
-    return not all(one.should_update() for one in wrappers)
+def asked_to_end(runner: Runner) -> bool:
+    """Whether this process was sent SIGTERM, and should soon come to save."""
+    return any(isinstance(x, PreemptionHook) and x.asked for x in runner.hooks)
 
 
 def _save_and_end(runner: Runner, done: int) -> NoReturn:

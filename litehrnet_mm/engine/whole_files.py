@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from litehrnet_mm.checkpoints.archives import check_archive
 from litehrnet_mm.checkpoints.files import read_checkpoint
 from litehrnet_mm.checkpoints.pickles import HarmfulError
 from litehrnet_mm.cli import UserError
-from litehrnet_mm.files import PARTIAL as PART
+from litehrnet_mm.writing import PART, bring_to_disk, give_name, written_whole
 
 LAST = 'last_checkpoint'
 """The file of a work folder in which MMEngine names its newest checkpoint."""
@@ -32,10 +31,8 @@ def write_part(path: Path, content: bytes) -> None:
     """
     part = _part(path)
     try:
-        with part.open('wb') as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        part.write_bytes(content)
+        bring_to_disk(part)
     except OSError as error:
         drop_part(path)
         raise _named(error, path) from error
@@ -48,16 +45,10 @@ def name_part(path: Path) -> None:
         OSError: If it cannot be; nothing of it is left.
     """
     try:
-        os.replace(_part(path), path)
+        give_name(_part(path), path)
     except OSError as error:
         drop_part(path)
         raise _named(error, path) from error
-    if os.name == 'posix':  # the new name is on the disk, too
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def drop_part(path: Path) -> None:
@@ -81,8 +72,11 @@ class WholeFiles(LocalBackend):
         """Write a file; arguments as MMEngine's."""
         path = Path(filepath)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_part(path, obj)
-        name_part(path)
+        try:
+            with written_whole(path, _part(path)) as part:
+                part.write_bytes(obj)
+        except OSError as error:
+            raise _named(error, path) from error
 
 
 BACKEND = 'litehrnet_mm_whole_files'

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import re
 import zipfile
 from collections.abc import Iterable
@@ -14,6 +14,7 @@ from mmengine.logging import MMLogger
 from mmpose.evaluation.metrics import CocoMetric
 
 from litehrnet_mm.cli import UserError, make_folder
+from litehrnet_mm.files import write_whole
 from litehrnet_mm.registry import METRICS
 from litehrnet_mm.values import are_numbers, shown
 
@@ -85,12 +86,11 @@ class CocoSubmission(CocoMetric):
         ]
         check_results(results, self.coco.getImgIds())
         path = Path(outfile_prefix)
-        partial = path.with_suffix('.part')
-        partial.write_text(json.dumps(results), encoding='utf-8')
-        os.replace(partial, path)
-        with zipfile.ZipFile(partial, 'w', zipfile.ZIP_DEFLATED) as archive:
+        write_whole(path, json.dumps(results).encode())
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, 'w', zipfile.ZIP_DEFLATED) as archive:
             archive.write(path, path.name)
-        os.replace(partial, path.with_suffix('.zip'))
+        write_whole(path.with_suffix('.zip'), packed.getvalue())
         images = len({result['image_id'] for result in results})
         MMLogger.get_current_instance().info(
             f'{len(results)} persons in {images} of {len(self.coco.imgs)} images: '

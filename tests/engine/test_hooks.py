@@ -81,9 +81,8 @@ def make_runner(folder: Path, length: int, **more) -> SimpleNamespace:
         **more,
     )
     loader = SimpleNamespace(dataset=dataset)
-    return SimpleNamespace(
-        test_dataloader=loader, val_dataloader=loader, train_loop=None, epoch=3, iter=77
-    )
+    loaders = dict(test_dataloader=loader, val_dataloader=loader)
+    return SimpleNamespace(**loaders, train_loop=None, epoch=3, iter=77, hooks=[])
 
 
 def draw(hook: DrawPosesHook, runner, *batches) -> list[str]:

@@ -9,9 +9,9 @@ import pytest
 import torch
 from runs import ROOT, weights
 
+from litehrnet_mm import writing
 from litehrnet_mm.checkpoints.files import read_checkpoint
 from litehrnet_mm.cli import UserError
-from litehrnet_mm.engine import whole_files
 from litehrnet_mm.engine.launch import train
 from litehrnet_mm.engine.whole_files import PART, is_whole, newest_checkpoint
 
@@ -29,20 +29,32 @@ def test_killed_runs_reach_the_same_weights():
     assert 'bit for bit those of runs that were left alone' in done.stdout
 
 
-def test_a_loss_that_is_no_number_ends_the_run(prepare, tmp_path):
-    cfg = prepare(tmp_path, 3)
-    cfg.optim_wrapper.optimizer.lr = 1e30
-    cfg.param_scheduler = []
+def test_a_loss_that_is_no_number_ends_the_run(prepare, watch, tmp_path):
+    cfg = prepare(tmp_path, 4, by_epoch=False)
+    cfg.default_hooks.checkpoint.interval = 1
+
+    def spoil(runner, outputs, **given):
+        if runner.iter == 2:
+            outputs['loss'] = outputs['loss'] * float('nan')
+
+    watch(cfg, 'after_train_iter', spoil)
     with pytest.raises(UserError, match='the loss is') as ended:
         train(cfg)
     said = str(ended.value)
-    assert re.search(
-        r'the loss is (nan|inf) in iteration \d, with the images \d+, \d', said
-    )
-    last = newest_checkpoint(tmp_path)[0]
-    assert f'last good checkpoint is {last or "none so far"}' in said
-    for path in tmp_path.glob('*.pth'):
-        assert is_whole(path)
+    assert re.search(r'the loss is nan in iteration 3, with the images \d+, \d', said)
+    last = tmp_path / 'iter_2.pth'
+    assert f'last good checkpoint is {last}.' in said
+    assert sorted(tmp_path.glob('*.pth*')) == [tmp_path / 'iter_1.pth', last]
+    assert newest_checkpoint(tmp_path) == (last, [])
+
+
+def test_a_rate_that_is_far_too_high_ends_the_run(prepare, tmp_path):
+    cfg = prepare(tmp_path, 3)
+    cfg.optim_wrapper.optimizer.lr = 1e30
+    cfg.param_scheduler = []
+    with pytest.raises(UserError, match='the last good checkpoint is none so far'):
+        train(cfg)
+    assert not [*tmp_path.glob('*.pth*')]
 
 
 @pytest.mark.parametrize('by_epoch', [True, False])
@@ -115,14 +127,14 @@ def test_the_newest_has_the_most_iterations(tmp_path):
 
 def test_killed_between_the_two_names(prepare, resume, monkeypatch, tmp_path):
     """A checkpoint has its name, and is not yet named as the last."""
-    cfg, replace = prepare(tmp_path, 3), whole_files.os.replace
+    cfg, replace = prepare(tmp_path, 3), writing.os.replace
 
     def killed(source, target):
         replace(source, target)
         if Path(target).name == 'epoch_2.pth':
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(whole_files.os, 'replace', killed)
+    monkeypatch.setattr(writing.os, 'replace', killed)
     with pytest.raises(KeyboardInterrupt):
         train(cfg)
     monkeypatch.undo()

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from runs import STEP, command, start, wait_for
 
+from litehrnet_mm import writing
 from litehrnet_mm.checkpoints.files import read_checkpoint
 from litehrnet_mm.cli import UserError
-from litehrnet_mm.engine import whole_files
 from litehrnet_mm.engine.launch import train
 from litehrnet_mm.engine.whole_files import is_whole, newest_checkpoint
 
@@ -24,7 +24,7 @@ def fill(monkeypatch):
     """Let some checkpoints find no room: ``fill(3)`` the third, ``fill(3, 4)`` both."""
 
     def filled(*numbers):
-        written, replace = [], whole_files.os.replace
+        written, replace = [], writing.os.replace
 
         def refuse(source, target):
             if Path(target).suffix == '.pth':
@@ -33,7 +33,7 @@ def fill(monkeypatch):
                     raise OSError(errno.ENOSPC, NO_ROOM)
             replace(source, target)
 
-        monkeypatch.setattr(whole_files.os, 'replace', refuse)
+        monkeypatch.setattr(writing.os, 'replace', refuse)
 
     return filled
 

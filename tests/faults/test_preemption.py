@@ -5,14 +5,16 @@ import re
 import signal
 import time
 from pathlib import Path
+from types import MethodType
 
 import pytest
 from interruptions import at, train_interrupted
 from mmengine.runner import Runner
+from mmpose.datasets import CocoDataset
 from runs import BATCHES, STEP, assert_same, command, start, wait_for, weights
 
 from litehrnet_mm.checkpoints.files import read_checkpoint
-from litehrnet_mm.engine import launch
+from litehrnet_mm.engine import drawing, launch, preemption
 from litehrnet_mm.engine.whole_files import newest_checkpoint
 
 
@@ -151,3 +153,47 @@ def test_sigterm_without_a_hook_that_saves(prepare, watch, tmp_path, capsys):
     train_interrupted(cfg)
     assert 'no checkpoint hook of ours, so nothing is saved' in capsys.readouterr().out
     assert not [*tmp_path.glob('*.pth')]
+
+
+def test_sigterm_while_the_first_images_are_loaded(
+    prepare, watch, monkeypatch, tmp_path
+):
+    """Where one process still loads them, others are waiting for it."""
+    cfg, load = prepare(tmp_path, 1), CocoDataset.prepare_data
+
+    def send(dataset, index):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return load(dataset, index)
+
+    monkeypatch.setattr(CocoDataset, 'prepare_data', send)
+    train_interrupted(cfg)
+    assert newest_checkpoint(tmp_path) == (tmp_path / 'iter_1.pth', [])
+
+
+def test_processes_come_together_before_they_listen(prepare, monkeypatch, tmp_path):
+    before = []
+
+    def ask(flag):
+        before.append(signal.getsignal(signal.SIGTERM))
+        return flag
+
+    monkeypatch.setattr(preemption, 'any_process', ask)
+    launch.train(prepare(tmp_path, 1))
+    listening = [isinstance(x, MethodType) for x in before]
+    assert listening == [False, *[True] * BATCHES]
+
+
+def test_sigterm_while_pictures_are_drawn(prepare, monkeypatch, tmp_path):
+    """They may be thousands."""
+    cfg, drawn = prepare(tmp_path / 'work', 1, evaluate=True), []
+    out = str(tmp_path / 'pictures')
+    cfg.custom_hooks = [dict(type='litehrnet_mm.DrawPosesHook', out_dir=out)]
+
+    def draw(path, picture):
+        drawn.append(path)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(drawing, 'write_image', draw)
+    train_interrupted(cfg)
+    assert len(drawn) == 1
+    assert newest_checkpoint(tmp_path / 'work')[0].name == 'iter_2.pth'

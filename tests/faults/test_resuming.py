@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 from pathlib import Path
+from tempfile import gettempdir
 
 import pytest
 import torch
@@ -13,9 +14,9 @@ from mmpose.datasets import CocoDataset
 from running import narrow
 from runs import CONFIG, assert_same, options
 
+from litehrnet_mm import writing
 from litehrnet_mm.checkpoints.files import read_checkpoint
 from litehrnet_mm.cli import UserError
-from litehrnet_mm.engine import whole_files
 from litehrnet_mm.engine.checkpointing import WholeCheckpointHook
 from litehrnet_mm.engine.disk_errors import disk_errors
 from litehrnet_mm.engine.launch import train
@@ -31,7 +32,7 @@ def test_killed_twice_and_nothing_is_lost(
     prepare, watch, resume, monkeypatch, tmp_path
 ):
     """Between the two names of a checkpoint, and before the next one is saved."""
-    replace = whole_files.os.replace
+    replace = writing.os.replace
 
     def killed(source, target):
         replace(source, target)
@@ -40,7 +41,7 @@ def test_killed_twice_and_nothing_is_lost(
 
     cfg = prepare(tmp_path, 3)
     with monkeypatch.context() as patch:
-        patch.setattr(whole_files.os, 'replace', killed)
+        patch.setattr(writing.os, 'replace', killed)
         with pytest.raises(KeyboardInterrupt):
             train(cfg)
     cfg = prepare(tmp_path, 3)
@@ -119,7 +120,7 @@ def log_of(work: Path) -> str:
     return ''.join(path.read_text() for path in work.glob('*/*.log'))
 
 
-def test_gradients_that_wait_for_more_are_used_first(prepare, watch, resume, tmp_path):
+def test_gradients_that_wait_for_more_are_not_lost(prepare, watch, resume, tmp_path):
     def prepared(name):
         cfg = prepare(tmp_path / name, 3)
         cfg.train_dataloader.batch_size = 1
@@ -130,7 +131,7 @@ def test_gradients_that_wait_for_more_are_used_first(prepare, watch, resume, tmp
     cfg = prepared('work')
     watch(cfg, 'after_train_iter', at(6))
     train_interrupted(cfg)
-    assert newest_checkpoint(tmp_path / 'work')[0].name == 'iter_8.pth'
+    assert newest_checkpoint(tmp_path / 'work')[0].name == 'iter_6.pth'
     resume(prepared('work'))
     assert_same(tmp_path / 'alone/epoch_3.pth', tmp_path / 'work/epoch_3.pth')
 
@@ -179,7 +180,7 @@ def test_another_runs_best_checkpoint_stays(prepare, resume, monkeypatch, tmp_pa
 @pytest.mark.parametrize('fails', [False, True])
 def test_the_best_checkpoint(prepare, resume, monkeypatch, tmp_path, fails):
     """The one before goes after the new one is there, and stays if that fails."""
-    scores, replace = iter([0.5, 0.4]), whole_files.os.replace
+    scores, replace = iter([0.5, 0.4]), writing.os.replace
     monkeypatch.setattr(
         'mmengine.evaluator.Evaluator.evaluate',
         lambda self, size: {'coco/AP': next(scores)},
@@ -192,7 +193,7 @@ def test_the_best_checkpoint(prepare, resume, monkeypatch, tmp_path, fails):
         assert one.exists() or Path(target) != other
         replace(source, target)
 
-    monkeypatch.setattr(whole_files.os, 'replace', refuse)
+    monkeypatch.setattr(writing.os, 'replace', refuse)
     resume(evaluated(prepare(tmp_path, 2, evaluate=True)))
     assert (one.exists(), other.exists()) == (fails, not fails)
     known = read_checkpoint(str(tmp_path / 'epoch_2.pth'))['message_hub']
@@ -220,14 +221,14 @@ def test_the_resumed_one_is_the_last_good_one(prepare, watch, resume, tmp_path):
 
 def test_a_full_disk_after_a_resume(prepare, resume, monkeypatch, tmp_path):
     resume(prepare(tmp_path, 1))
-    replace = whole_files.os.replace
+    replace = writing.os.replace
 
     def refuse(source, target):
         if Path(target).suffix == '.pth':
             raise OSError(errno.ENOSPC, 'No space left on device')
         replace(source, target)
 
-    monkeypatch.setattr(whole_files.os, 'replace', refuse)
+    monkeypatch.setattr(writing.os, 'replace', refuse)
     with pytest.raises(UserError) as ended:
         resume(prepare(tmp_path, 2))
     assert f'whole checkpoint is {tmp_path}/epoch_1.pth: make' in str(ended.value)
@@ -300,14 +301,24 @@ def test_a_file_that_may_not_be_written(prepare, tmp_path, number):
     """Those of the run; others may be data that cannot be read."""
     cfg = prepare(tmp_path / 'work', 1)
     cfg.default_hooks.checkpoint.out_dir = str(tmp_path / 'out')
-    for name in ('work/x/y.log', 'out/work/epoch_1.pth'):
+    for name in ('work/x/y.log', 'out/work/epoch_1.pth', 'out/work'):
         refused = OSError(number, os.strerror(number), str(tmp_path / name))
         line = f'{tmp_path / name} could not be written: {os.strerror(number)}'
         with pytest.raises(UserError, match=line), disk_errors(cfg):
             raise refused
-    refused = OSError(number, os.strerror(number), str(tmp_path / 'data.jpg'))
-    with pytest.raises(OSError, match=r'data\.jpg'), disk_errors(cfg):
-        raise refused
+    for name in ('data.jpg', 'out/data.jpg'):  # which cannot be read
+        refused = OSError(number, os.strerror(number), str(tmp_path / name))
+        with pytest.raises(OSError, match=r'data\.jpg'), disk_errors(cfg):
+            raise refused
+
+
+def test_a_full_disk_that_does_not_say_where(prepare, tmp_path):
+    """COCO's metric writes into the temporary folder."""
+    cfg = prepare(tmp_path / 'work', 1)
+    places = f'a file in {tmp_path}/work or in {gettempdir()}, the temporary folder,'
+    line = f'{places} could not be written: No space left'
+    with pytest.raises(UserError, match=line), disk_errors(cfg):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_a_store_that_is_no_disk_keeps_its_backend():
