@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
 
-from mmengine.dist import is_main_process
+from mmengine.dist import get_rank, is_distributed
 from mmengine.logging import print_log
 
 
 def warn(text: str) -> None:
     """Log a warning, once where there are several processes."""
-    if is_main_process():
+    # What torchrun says counts as long as they do not know each other yet.
+    rank = get_rank() if is_distributed() else int(os.environ.get('RANK', 0))
+    if rank == 0:
         print_log(text, 'current', logging.WARNING)
