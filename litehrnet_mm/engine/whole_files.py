@@ -6,6 +6,7 @@ import math
 import os
 import re
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, Callable
 
@@ -151,7 +152,7 @@ def _candidates(folder: Path, settings: Mapping[str, Any]) -> Iterator[Path]:
     # A run that was killed between the two names knew which was to be the last.
     named = (_begun(folder / LAST), _named_in(folder / LAST))
     known = set()
-    for path in (*filter(None, named), *_numbered(folder, settings)):
+    for path in chain(filter(None, named), _numbered(folder, settings)):
         if (real := os.path.realpath(path)) not in known:
             known.add(real)
             yield path

@@ -11,7 +11,7 @@ import torch
 from mmengine.config import Config
 
 from litehrnet_mm.cli import UserError
-from litehrnet_mm.engine import messages
+from litehrnet_mm.engine import messages, whole_files
 from litehrnet_mm.engine.starting import read_start
 from litehrnet_mm.engine.whole_files import (
     LAST,
@@ -101,6 +101,16 @@ def test_one_found_in_two_ways_is_judged_once(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found = newest_checkpoint(work, settings=dict(out_dir='out'))
     assert found == (None, [one])
+
+
+def test_no_other_is_read_if_the_named_one_will_do(tmp_path, monkeypatch):
+    """Large ones take long."""
+    for name in ('epoch_1', 'iter_2'):
+        (tmp_path / LAST).write_text(str(save(tmp_path / f'{name}.pth', 1)))
+    read = []
+    monkeypatch.setattr(whole_files, 'read_checkpoint', read.append)
+    assert newest_checkpoint(tmp_path) == (tmp_path / 'iter_2.pth', [])
+    assert not read
 
 
 @pytest.mark.parametrize('template', ['ckpt_{}.pth', 'a.{:04d}+.pth'])
