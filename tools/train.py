@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import sys
 
 if __name__ == '__main__':
     # There is nothing yet that could be saved; what follows takes seconds to import.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # An exception could be caught, as those of a config are.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 
 import argparse
 
@@ -49,10 +50,8 @@ def apply_training(cfg: Config, args: argparse.Namespace) -> None:
     """Write the options of training into the config, in place."""
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
-    if args.resume == 'auto':
-        cfg.resume = 'auto'
-    elif args.resume:
-        cfg.resume, cfg.load_from = True, args.resume
+    if args.resume:
+        cfg.resume = args.resume
     if args.amp:
         check_parts(cfg, 'train')
         kind = cfg.optim_wrapper.get('type', 'OptimWrapper')

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import gettempdir
+from typing import Any
 
 from mmengine.config import Config
 
@@ -39,26 +40,29 @@ def disk_errors(cfg: Config) -> Iterator[None]:
         is_ours = error.errno in OF_FILES and _is_of_run(error.filename, cfg)
         if error.errno not in OF_WRITING and not is_ours:
             raise
-        newest, _ = newest_checkpoint(Path(cfg.work_dir))
+        newest, _ = newest_checkpoint(Path(cfg.work_dir), settings=_saving(cfg))
         name = error.filename or (
             f'a file in {cfg.work_dir} or in {gettempdir()}, the temporary folder,'
         )
         raise UserError(
-            f'{name} could not be written: '
-            f'{error.strerror}; the newest whole checkpoint is {newest or "none"}: '
-            'train on with --resume once it can be'
+            f'{name} could not be written: {error.strerror}; the newest whole '
+            f'checkpoint is {newest or "none"}: train on with --resume once it can be'
         ) from error
     finally:
         logging.raiseExceptions = shows
+
+
+def _saving(cfg: Config) -> Mapping[str, Any]:
+    """How checkpoints are saved."""
+    return cfg.get('default_hooks', {}).get('checkpoint') or {}
 
 
 def _is_of_run(name: str | None, cfg: Config) -> bool:
     """Whether it is the work folder or that for checkpoints, or a file in them."""
     if not name:
         return False
-    hook = cfg.get('default_hooks', {}).get('checkpoint') or {}
     folders = [Path(cfg.work_dir)]
-    if hook.get('out_dir'):  # in which MMEngine has a folder for each run
-        folders.append(Path(hook['out_dir'], folders[0].name))
+    if out_dir := _saving(cfg).get('out_dir'):  # MMEngine has a folder in it per run
+        folders.append(Path(out_dir, folders[0].name))
     path = Path(name).resolve()
     return any(folder.resolve() in (path, *path.parents) for folder in folders)

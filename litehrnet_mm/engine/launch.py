@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +26,23 @@ from litehrnet_mm.engine.backend_check import check_backends
 from litehrnet_mm.engine.building import bare_model
 from litehrnet_mm.engine.data_errors import data_errors
 from litehrnet_mm.engine.disk_errors import disk_errors
+from litehrnet_mm.engine.guards import LossGuardHook
 from litehrnet_mm.engine.keypoint_check import check_keypoints
 from litehrnet_mm.engine.loading import CurrentKeysHook
 from litehrnet_mm.engine.mask_check import check_masks, watch_masks
 from litehrnet_mm.engine.messages import warn
-from litehrnet_mm.engine.preemption import PreemptibleRunner, ends_at_sigterm
+from litehrnet_mm.engine.preemption import (
+    PreemptibleRunner,
+    PreemptionHook,
+    ends_at_sigterm,
+)
 from litehrnet_mm.engine.preflight import check_data
+from litehrnet_mm.engine.resuming import ReseedHook, SkipSeenHook
 from litehrnet_mm.engine.settings_check import check_settings
-from litehrnet_mm.engine.whole_files import is_whole, newest_checkpoint
+from litehrnet_mm.engine.starting import check_goes_on, read_start
 
-TRAINING_STATE = ('optimizer', 'message_hub', 'meta')
+GUARDS = (PreemptionHook, LossGuardHook, SkipSeenHook, ReseedHook)
+"""Hooks that each training has."""
 
 
 def build_runner(cfg: Config) -> Runner:
@@ -78,7 +86,7 @@ def train(cfg: Config) -> None:
             are missing or unusable, training diverges, or what it ends with cannot be
             saved.
     """
-    with ends_at_sigterm(), disk_errors(cfg):
+    with ends_at_sigterm(), disk_errors(cfg), _leaves_group():
         _train(cfg)
 
 
@@ -92,18 +100,23 @@ def _train(cfg: Config) -> None:
     check_data(cfg, splits)
     check_keypoints(cfg, splits)
     masks = check_masks(cfg, splits)
-    source, checkpoint = _read_start(cfg)
+    given = dict(resume=cfg.get('resume') is True, load_from=cfg.get('load_from'))
+    source, checkpoint = read_start(cfg)
     _check_pretrained(cfg.model)
     _make_safe(cfg)
     with data_errors(cfg):
         runner = build_runner(cfg)
+        # The work folder's config says nothing of what this run alone goes on from.
+        runner.cfg.merge_from_dict(given)
+        runner.dump_config()
         watch_masks(runner, masks)
         if checkpoint is not None:
             model, partly = bare_model(runner), not cfg.get('resume')
             check_fits(source, checkpoint, model, partly)
+            if cfg.get('resume'):
+                check_goes_on(source, checkpoint, runner)
             runner.register_hook(CurrentKeysHook())
         runner.train()
-    _leave_group()
 
 
 def test(cfg: Config, allow_partial: bool, list_all: bool) -> None:
@@ -119,7 +132,13 @@ def test(cfg: Config, allow_partial: bool, list_all: bool) -> None:
         UserError: If settings make no sense, or data or checkpoint are missing or
             unusable.
     """
+    with _leaves_group():
+        _test(cfg, allow_partial, list_all)
+
+
+def _test(cfg: Config, allow_partial: bool, list_all: bool) -> None:
     source = cfg.load_from
+    cfg.resume = False  # the config that a training left may say otherwise
     check_settings(cfg, ('test',))
     _check_launcher(cfg)
     checkpoint = read_checkpoint(source) if is_local(source) else None
@@ -137,7 +156,6 @@ def test(cfg: Config, allow_partial: bool, list_all: bool) -> None:
             runner.register_hook(CurrentKeysHook())
         metrics = runner.test()
     _say_nothing_counted(metrics)
-    _leave_group()
 
 
 def _say_nothing_counted(metrics: Mapping[str, float]) -> None:
@@ -151,10 +169,21 @@ def _say_nothing_counted(metrics: Mapping[str, float]) -> None:
     warn(why)
 
 
-def _leave_group() -> None:
-    """End communication between processes: its threads may abort an exiting Python."""
-    if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
+@contextmanager
+def _leaves_group() -> Iterator[None]:
+    """End communication between processes at the end, whatever it is.
+
+    Threads of gloo may abort an exiting Python. NCCL would wait for the other
+    processes, which an error of this one alone does not end: it is left as it is.
+    """
+    ended = False
+    try:
+        yield
+        ended = True
+    finally:
+        group = torch.distributed
+        if group.is_initialized() and (ended or group.get_backend() == 'gloo'):
+            group.destroy_process_group()
 
 
 def _way_out(weights: Mapping[str, Tensor]) -> str:
@@ -177,20 +206,20 @@ def _make_safe(cfg: Config) -> None:
     hooks = {**by_default, **(cfg.get('default_hooks') or {})}
     custom = [*(cfg.get('custom_hooks') or ())]
     for hook in (*hooks.values(), *custom):
-        if isinstance(hook, dict) and _is_checkpoint_hook(hook.get('type')):
+        if isinstance(hook, dict) and _class_of(hook) is CheckpointHook:
             hook['type'] = 'litehrnet_mm.WholeCheckpointHook'
     cfg.default_hooks = hooks
-    names = ('Preemption', 'LossGuard', 'SkipSeen')
-    guards = [dict(type=f'litehrnet_mm.{name}Hook') for name in names]
-    seed = cfg.get('randomness', {}).get('seed')
-    if seed is not None:
-        guards.append(dict(type='litehrnet_mm.ReseedHook', seed=seed))
-    cfg.custom_hooks = [*custom, *guards]
+    present = [_class_of(hook) for hook in (*hooks.values(), *custom)]
+    lacking = [kind.__name__ for kind in GUARDS if kind not in present]
+    cfg.custom_hooks = [*custom, *(dict(type=f'litehrnet_mm.{x}') for x in lacking)]
 
 
-def _is_checkpoint_hook(kind: object) -> bool:
-    """Whether a type is MMEngine's own, by whatever name."""
-    return (HOOKS.get(kind) if isinstance(kind, str) else kind) is CheckpointHook
+def _class_of(hook: object) -> object:
+    """The class of a hook, or of the settings of one, by whatever name."""
+    if not isinstance(hook, dict):
+        return type(hook)
+    kind = hook.get('type')
+    return HOOKS.get(kind) if isinstance(kind, str) else kind
 
 
 def _check_launcher(cfg: Config) -> None:
@@ -224,68 +253,3 @@ def _check_prefix(source: str, checkpoint: dict[str, Any], prefix: str | None) -
             f'first is {next(iter(entries), None)!r}: drop the prefix for weights of a '
             'backbone alone'
         )
-
-
-def _read_start(cfg: Config) -> tuple[str | None, dict[str, Any] | None]:
-    """Read the checkpoint that training would start from before anything is built.
-
-    Returns:
-        Its path and content; ``None`` for what there is not, or is no local file.
-    """
-    if cfg.get('resume') == 'auto' or (cfg.get('resume') and not cfg.get('load_from')):
-        newest = _find_newest(Path(cfg.work_dir))
-        cfg.resume = newest is not None
-        if newest is not None:
-            # MMEngine would look for it, too, and takes what is damaged.
-            cfg.load_from = str(newest)
-    source = cfg.get('load_from')
-    if source is None or not is_local(source):
-        return source, None
-    checkpoint = read_checkpoint(source)
-    lacking = _lacking(checkpoint)
-    if cfg.get('resume') and lacking:
-        raise UserError(
-            f'{source} cannot be resumed from: it {lacking}; start from it with '
-            f'--cfg-options load_from={source}'
-        )
-    return source, checkpoint
-
-
-def _find_newest(work: Path) -> Path | None:
-    """The newest checkpoint of a work folder that can be resumed from, if it has any.
-
-    Raises:
-        UserError: If it has some, but none that can be.
-    """
-    newest, passed = newest_checkpoint(work, _can_go_on)
-    if passed and newest is None:
-        raise UserError(
-            f'no checkpoint of {work} is whole and can be resumed from: train without '
-            '--resume into another --work-dir'
-        )
-    return newest
-
-
-def _can_go_on(path: Path) -> bool:
-    """Whether a checkpoint can be resumed from; if it cannot, why is said."""
-    reason = _why_not(path)
-    if reason:
-        warn(f'{path} is passed over: {reason}')
-    return not reason
-
-
-def _why_not(path: Path) -> str | None:
-    """Why a checkpoint cannot be resumed from, if it cannot."""
-    if not is_whole(path):
-        return 'it is damaged'
-    try:
-        lacking = _lacking(read_checkpoint(str(path)))
-    except UserError as error:
-        return str(error)
-    return lacking and f'it {lacking}'
-
-
-def _lacking(checkpoint: Mapping[str, Any]) -> str | None:
-    """What a checkpoint does not hold of what training goes on with, if anything."""
-    lacking = [key for key in TRAINING_STATE if key not in checkpoint]
-    return f'holds weights without {", ".join(lacking)}' if lacking else None

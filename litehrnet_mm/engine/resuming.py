@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, Union
 
 import numpy as np
 import torch
@@ -13,14 +13,15 @@ from mmengine.dataset import InfiniteSampler
 from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
-from torch.utils.data import Sampler
+from torch.utils.data import DataLoader, Sampler
 
 from litehrnet_mm.cli import counted
 from litehrnet_mm.engine.messages import warn
 from litehrnet_mm.registry import HOOKS
 
+Loop = Union[EpochBasedTrainLoop, IterBasedTrainLoop]
 COURSE = 'epoch_course'
-"""Under this name a run knows what epoch it is in, and since which iteration."""
+"""Under this name a run knows what its batches are made of, since which iteration."""
 
 
 @HOOKS.register_module()
@@ -29,27 +30,27 @@ class ReseedHook(Hook):
 
     A resumed run then draws what it would have drawn without the interruption, and with
     ``num_workers=0`` on a CPU reaches the same weights bit for bit. Processes that load
-    data have seeds of their own, by MMEngine. ``tools/train.py`` adds this hook where
-    the config has a seed.
+    data have seeds of their own, by MMEngine. ``tools/train.py`` adds this hook.
 
     Args:
-        seed: Of the run.
+        seed: To draw by; if not given, that of the run, which MMEngine draws where the
+            config has none, and takes from the checkpoint that is resumed.
     """
 
     priority = 'VERY_HIGH'
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int | None = None) -> None:
         self.seed = seed
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Seed what augments the first images."""
-        self._seed_images(runner.iter)
+        self._seed_images(runner, runner.iter)
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None
     ) -> None:
         """Seed what is random in the network, such as dropout."""
-        torch.manual_seed(self._number(runner.iter))
+        torch.manual_seed(self._number(runner, runner.iter))
 
     def after_train_iter(
         self,
@@ -59,15 +60,16 @@ class ReseedHook(Hook):
         outputs: Any = None,
     ) -> None:
         """Seed what augments the next images."""
-        self._seed_images(runner.iter + 1)
+        self._seed_images(runner, runner.iter + 1)
 
-    def _seed_images(self, iteration: int) -> None:
-        number = self._number(iteration)
+    def _seed_images(self, runner: Runner, iteration: int) -> None:
+        number = self._number(runner, iteration)
         random.seed(number)
         np.random.seed(number)
 
-    def _number(self, iteration: int) -> int:
-        numbers = np.random.SeedSequence((self.seed, get_rank(), iteration))
+    def _number(self, runner: Runner, iteration: int) -> int:
+        seed = runner.seed if self.seed is None else self.seed
+        numbers = np.random.SeedSequence((seed, get_rank(), iteration))
         return int(numbers.generate_state(1)[0])
 
 
@@ -77,45 +79,107 @@ class SkipSeenHook(Hook):
 
     In the midst of an epoch MMEngine starts it anew, and where training goes by
     iterations it loads all that was seen again to throw it away. Here neither is
-    loaded. An epoch that has another length by now, since the number of images,
-    processes or images of a batch has changed, starts anew. ``tools/train.py`` adds
-    this hook.
+    loaded, and the order of the images is what it was, also where the config has no
+    seed. If the number of images, processes or images of a batch has changed, the
+    epoch, or the order where training goes by iterations, starts anew.
+    ``tools/train.py`` adds this hook.
     """
 
     # After MMEngine has told the sampler its epoch.
     priority = 'LOWEST'
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Leave out what was seen."""
+        """Leave out what was seen, once, though the config may have this hook twice."""
         loop = runner.train_loop
         if isinstance(loop, EpochBasedTrainLoop):
-            self._go_on_in_epoch(runner, loop)
-        elif isinstance(loop, IterBasedTrainLoop) and loop.iter:
-            _go_on(loop)
+            sampler = loop.dataloader.batch_sampler.sampler
+            if not (isinstance(sampler, _Rest) and sampler.seen):
+                _go_on_in_epoch(runner, loop)
+        elif isinstance(loop, IterBasedTrainLoop) and not isinstance(
+            loop.dataloader_iterator, _Advanced
+        ):
+            _go_on_by_iterations(runner, loop)
 
-    @staticmethod
-    def _go_on_in_epoch(runner: Runner, loop: EpochBasedTrainLoop) -> None:
-        batches = loop.dataloader.batch_sampler
-        now = dict(
-            epoch=loop.epoch,
-            batches=len(loop.dataloader),
-            batch_size=batches.batch_size,
-            processes=get_world_size(),
+
+def _go_on_in_epoch(runner: Runner, loop: EpochBasedTrainLoop) -> None:
+    now = dict(_course(loop.dataloader), epoch=loop.epoch)
+    known, begun = _known(runner, loop, now)
+    if known is None and loop.iter != loop.epoch * now['batches']:
+        warn(
+            f'epoch {loop.epoch + 1} starts at its first image: the checkpoint does '
+            'not tell what it had seen'
         )
-        known = dict(runner.message_hub.runtime_info.get(COURSE) or {})
-        begun = known.pop('begun', loop.iter)
-        seen = loop.iter - begun if known.get('epoch') == loop.epoch else 0
-        if seen and seen == known['batches']:
-            seen, known = now['batches'], now  # it was complete, however long it is now
-        if seen and known == now:
-            _leave_out(batches, seen)
-            return
-        if seen:
-            warn(
-                f'epoch {loop.epoch + 1} starts anew: it was {known} when it was '
-                f'interrupted after {counted(seen, "batch", "batches")}, and is {now}'
-            )
-        runner.message_hub.update_info(COURSE, dict(now, begun=loop.iter))
+    seen = loop.iter - begun if known and known['epoch'] == loop.epoch else 0
+    if seen and seen == known['batches']:
+        seen, known = now['batches'], now  # it was complete, however long it is now
+    if seen and known == now:
+        _leave_out(loop.dataloader.batch_sampler, seen)
+        return
+    if seen:
+        warn(
+            f'epoch {loop.epoch + 1} starts anew: it had {_described(known)} when it '
+            f'was interrupted after {counted(seen, "batch", "batches")}, and has '
+            f'{_described(now)}'
+        )
+    _note(runner, loop, now, loop.iter)
+
+
+def _go_on_by_iterations(runner: Runner, loop: IterBasedTrainLoop) -> None:
+    now = _course(loop.dataloader)
+    known, begun = _known(runner, loop, now)
+    if known is None:
+        begun = 0
+    elif known != now:
+        begun = loop.iter
+        warn(
+            f'the images start anew in another order: there were {_described(known)} '
+            f'up to iteration {begun}, and are {_described(now)}'
+        )
+    _note(runner, loop, now, begun)
+    if loop.iter:
+        _go_on(loop, loop.iter - begun)
+
+
+def _course(loader: DataLoader) -> dict[str, Any]:
+    """What the images of each batch depend on, but for the seed of the sampler."""
+    return dict(
+        images=len(loader.dataset),
+        batches=len(loader),
+        batch_size=loader.batch_sampler.batch_size,
+        processes=get_world_size(),
+    )
+
+
+def _note(runner: Runner, loop: Loop, now: dict[str, Any], begun: int) -> None:
+    """Have the run, and its checkpoints, know a course that began in an iteration."""
+    seed = getattr(loop.dataloader.batch_sampler.sampler, 'seed', None)
+    runner.message_hub.update_info(COURSE, dict(now, begun=begun, seed=seed))
+
+
+def _known(
+    runner: Runner, loop: Loop, now: dict[str, Any]
+) -> tuple[dict[str, Any] | None, int]:
+    """The course that a run knows, ``None`` for no such one, and where it began.
+
+    Its sampler gets the seed that it had then: MMEngine builds it before it knows
+    the seed of the run that is resumed.
+    """
+    known = dict(runner.message_hub.runtime_info.get(COURSE) or {})
+    begun, seed = known.pop('begun', loop.iter), known.pop('seed', None)
+    if known.keys() != now.keys():
+        return None, loop.iter
+    sampler = loop.dataloader.batch_sampler.sampler
+    if seed is not None and seed != getattr(sampler, 'seed', None):
+        sampler.seed = seed
+    return known, begun
+
+
+def _described(course: dict[str, Any]) -> str:
+    return (
+        f'{counted(course["images"], "image")}, '
+        f'{counted(course["batches"], "batch", "batches")} of {course["batch_size"]} '
+        f'in {counted(course["processes"], "process", "processes")}'
+    )
 
 
 def _leave_out(batches: Any, seen: int) -> None:
@@ -123,15 +187,15 @@ def _leave_out(batches: Any, seen: int) -> None:
     batches.sampler = _Rest(batches.sampler, seen * batches.batch_size)
 
 
-def _go_on(loop: IterBasedTrainLoop) -> None:
-    """Have a loop that goes by iterations begin after those that it has behind it."""
-    batches, epoch, seen = loop.dataloader.batch_sampler, 0, loop.iter
+def _go_on(loop: IterBasedTrainLoop, seen: int) -> None:
+    """Have a loop that goes by iterations begin after so many batches of its course."""
+    batches, epoch = loop.dataloader.batch_sampler, 0
     sampler = batches.sampler
     if isinstance(sampler, InfiniteSampler):
         # Processes that load data have drawn from it already: begin anew.
         batches.sampler = type(sampler)(sampler.dataset, sampler.shuffle, sampler.seed)
     else:
-        epoch, seen = divmod(loop.iter, len(loop.dataloader))
+        epoch, seen = divmod(seen, len(loop.dataloader))
         if hasattr(sampler, 'set_epoch'):
             sampler.set_epoch(epoch)
     _leave_out(batches, seen)

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import math
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 from mmengine.fileio import LocalBackend, register_backend
 
 from litehrnet_mm.checkpoints.archives import check_archive
-from litehrnet_mm.checkpoints.files import read_checkpoint
+from litehrnet_mm.checkpoints.files import is_local, read_checkpoint
 from litehrnet_mm.checkpoints.pickles import HarmfulError
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.writing import PART, bring_to_disk, give_name, written_whole
 
 LAST = 'last_checkpoint'
 """The file of a work folder in which MMEngine names its newest checkpoint."""
-NUMBERED = re.compile(r'(epoch|iter)_(\d+)\.pth')
+NAMES = ('iter_{}.pth', 'epoch_{}.pth')
+"""Of checkpoints, where ``filename_tmpl`` says no other; at SIGTERM also then."""
 
 
 def write_part(path: Path, content: bytes) -> None:
@@ -93,21 +96,25 @@ def is_whole(path: Path) -> bool:
 
 
 def newest_checkpoint(
-    folder: Path, usable: Callable[[Path], bool] = is_whole
+    folder: Path,
+    usable: Callable[[Path], bool] = is_whole,
+    settings: Mapping[str, Any] | None = None,
 ) -> tuple[Path | None, list[Path]]:
     """The checkpoint of a work folder to go on from.
 
     Args:
-        folder: Of a run. Its checkpoints may be in another one, which is found by what
-            is named as the last.
+        folder: Of a run.
         usable: Whether a checkpoint will do.
+        settings: Those of the run's checkpoint hook, which tell where else checkpoints
+            are, and under which names. Without ``out_dir`` that is known only from what
+            is named as the last.
 
     Returns:
         The one that is named there as the last, or else that of the most iterations;
         the first that will do, ``None`` if none does. And those that were passed over.
     """
     passed = []
-    for path in _candidates(folder):
+    for path in _candidates(folder, settings or {}):
         if usable(path):
             return path, passed
         passed.append(path)
@@ -120,27 +127,71 @@ def settle_last(folder: Path) -> None:
     It had the checkpoint's name on the disk before the checkpoint had it.
     """
     last = folder / LAST
-    begun = _named_in(_part(last))
+    begun = _begun(last)
     if begun is not None and is_whole(begun):
         name_part(last)
     else:
         drop_part(last)
 
 
-def _candidates(folder: Path) -> Iterator[Path]:
+def named_last(folder: Path) -> str | None:
+    """What a work folder names as its last checkpoint, if it does."""
+    try:
+        return (folder / LAST).read_text(encoding='utf-8').strip() or None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _candidates(folder: Path, settings: Mapping[str, Any]) -> Iterator[Path]:
+    """Each checkpoint of a run, the one to go on from first."""
     # A run that was killed between the two names knew which was to be the last.
-    files = (_part(folder / LAST), folder / LAST)
-    first = list(dict.fromkeys(filter(None, map(_named_in, files))))
-    yield from first
-    named = [path for path in map(_read_name, files) if path and path.suffix == '.pth']
-    elsewhere = [path.parent for path in named if path.parent != Path()]
-    by_kind: dict[str, dict[Path, int]] = {'epoch': {}, 'iter': {}}
-    for place in dict.fromkeys([folder, *elsewhere]):
+    named = (_begun(folder / LAST), _named_in(folder / LAST))
+    known = set()
+    for path in chain(filter(None, named), _numbered(folder, settings)):
+        if (real := os.path.realpath(path)) not in known:
+            known.add(real)
+            yield path
+
+
+def _numbered(folder: Path, settings: Mapping[str, Any]) -> Iterator[Path]:
+    """Those whose names have a number, from that of the most iterations on."""
+    names = dict.fromkeys([*NAMES, settings.get('filename_tmpl') or NAMES[0]])
+    forms = [re.compile(_form(name)) for name in names]
+    kinds: list[dict[Path, tuple[int, ...]]] = [{} for _ in forms]
+    for place in _places(folder, settings.get('out_dir')):
         for path in _checkpoints_in(place):
-            found = NUMBERED.fullmatch(path.name)
-            if found and path not in first:
-                by_kind[found[1]][path] = int(found[2])
-    yield from _merged(*(sorted(x, key=x.get) for x in by_kind.values()))
+            for form, kind in zip(forms, kinds):
+                if found := form.fullmatch(path.name):
+                    kind[path] = tuple(map(int, found.groups()))
+    yield from _merged([sorted(kind, key=kind.get) for kind in kinds])
+
+
+def _form(name: str) -> str:
+    """A pattern for the names that a template such as ``epoch_{}.pth`` gives."""
+    return r'(\d+)'.join(map(re.escape, re.split(r'\{[^{}]*\}', name)))
+
+
+def _places(folder: Path, out_dir: str | None) -> Iterator[Path]:
+    """The folders in which checkpoints of a run may be."""
+    yield folder
+    own = os.path.basename(os.path.abspath(folder))
+    if out_dir is not None and is_local(str(out_dir)):
+        yield Path(out_dir, own)
+    for named in map(_read_name, (_part(folder / LAST), folder / LAST)):
+        if named is None or named.suffix != '.pth' or named.parent == Path():
+            continue
+        # Not that of another run, whose folder was copied, or this one's former name.
+        moved = out_dir is not None and named.parent.name != own
+        if not moved and not _is_of_another(named, folder):
+            yield named.parent
+
+
+def _is_of_another(named: Path, folder: Path) -> bool:
+    """Whether what is named as the last is in the work folder of another run."""
+    try:
+        return named.parent != folder and (named.parent / LAST).is_file()
+    except (OSError, ValueError):  # of a name that no folder can have
+        return False
 
 
 def _checkpoints_in(folder: Path) -> list[Path]:
@@ -158,18 +209,32 @@ def _read_name(file: Path) -> Path | None:
         return None
 
 
+def _begun(last: Path) -> Path | None:
+    """The checkpoint that a run was about to name as the last when it was killed.
+
+    It is newer than what was named before; else it is one of the same name that an
+    earlier run had left, and that was to be replaced.
+    """
+    part = _part(last)
+    found = _named_in(part)
+    try:
+        before = last if last.is_file() else part
+        new = found and found.stat().st_mtime_ns >= before.stat().st_mtime_ns
+    except OSError:
+        return None
+    return found if new else None
+
+
 def _named_in(file: Path) -> Path | None:
     """The checkpoint whose path a file holds, if it is there."""
     found = _read_name(file)
     if found is None:
         return None
     # The work folder may have been moved or copied: what is in this one counts then.
-    places = [found, file.parent / found.name]
-    try:
-        moved = found.parent != file.parent and (found.parent / LAST).is_file()
-    except (OSError, ValueError):
-        return None
-    for path in reversed(places) if moved else places:
+    places = [file.parent / found.name]
+    if not _is_of_another(found, file.parent):
+        places.insert(0, found)
+    for path in places:
         try:
             if path.is_file():
                 return path
@@ -178,12 +243,13 @@ def _named_in(file: Path) -> Path | None:
     return None
 
 
-def _merged(epochs: list[Path], iterations: list[Path]) -> Iterator[Path]:
-    """Both kinds, each in the order of its numbers, from the latest on."""
-    while epochs and iterations:
-        later = _iterations(epochs[-1]) > _iterations(iterations[-1])
-        yield (epochs if later else iterations).pop()
-    yield from reversed(epochs + iterations)
+def _merged(kinds: list[list[Path]]) -> Iterator[Path]:
+    """All kinds, each in the order of its numbers, from the latest on."""
+    while kinds := [kind for kind in kinds if kind]:
+        several = len(kinds) > 1
+        yield (
+            max(kinds, key=lambda x: _iterations(x[-1])) if several else kinds[0]
+        ).pop()
 
 
 def _iterations(path: Path) -> float:

@@ -11,7 +11,7 @@ import torch
 from interruptions import at, raising, train_interrupted
 from mmengine.hooks import CheckpointHook
 from mmpose.datasets import CocoDataset
-from running import narrow
+from running import forget_runs, narrow
 from runs import CONFIG, assert_same, options
 
 from litehrnet_mm import writing
@@ -91,6 +91,21 @@ def test_what_was_seen_is_not_loaded_again(
     resume(prepared('work', 8))
     assert len(loaded) == 3 * 2  # iterations left, images of a batch
     assert_same(tmp_path / 'alone/iter_8.pth', tmp_path / 'work/iter_8.pth')
+
+
+def test_without_a_seed_the_weights_are_the_same(prepare, tmp_path):
+    """The seed that was drawn is that of the resumed run, too."""
+
+    def prepared(name, start=None):
+        cfg = prepare(tmp_path / name, 4, by_epoch=False)
+        cfg.randomness = dict(seed=None)
+        cfg.resume = start
+        return cfg
+
+    train(prepared('alone'))
+    forget_runs()
+    train(prepared('work', str(tmp_path / 'alone/iter_2.pth')))
+    assert_same(tmp_path / 'alone/iter_4.pth', tmp_path / 'work/iter_4.pth')
 
 
 @pytest.mark.parametrize('iteration', [4, 5])
