@@ -107,11 +107,16 @@ def as_json(content: bytes) -> Any:
             gc.enable()
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes, synced: bool = True) -> None:
     """Write a file that has its name only once it is complete; make its folder.
 
     What is there and is no regular file, such as ``/dev/stdout``, is written to as it
     is.
+
+    Args:
+        path: The file.
+        data: Its content.
+        synced: As of :func:`~litehrnet_mm.writing.written_whole`.
 
     Raises:
         UserError: If the folder cannot be written to, or the disk is full.
@@ -121,7 +126,7 @@ def write_whole(path: Path, data: bytes) -> None:
         if path.exists() and not path.is_file():
             path.write_bytes(data)
             return
-        with written_whole(path) as part:
+        with written_whole(path, synced=synced) as part:
             part.write_bytes(data)
     except OSError as error:
         raise UserError(f'cannot write {path}: {error.strerror}') from error

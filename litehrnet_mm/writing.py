@@ -1,4 +1,4 @@
-"""Files that have their name only once they are complete and on the disk."""
+"""Files that have their name only once they are complete; most also once on disk."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ PART = '.part'
 
 
 @contextmanager
-def written_whole(path: Path, part: Path | None = None) -> Iterator[Path]:
+def written_whole(
+    path: Path, part: Path | None = None, synced: bool = True
+) -> Iterator[Path]:
     """Write a file under another name, and have it renamed at the end.
 
     Whatever goes wrong, a file that was there before stays as it was, and nothing of
@@ -23,6 +25,8 @@ def written_whole(path: Path, part: Path | None = None) -> Iterator[Path]:
         path: The file.
         part: Its other name, in the same folder; if not given, a short one that no
             other process has.
+        synced: Whether it has to outlast a loss of power, for which the disk is waited
+            for.
 
     Yields:
         The other name, to be written to.
@@ -33,8 +37,11 @@ def written_whole(path: Path, part: Path | None = None) -> Iterator[Path]:
     part = part or path.with_name(f'.{secrets.token_hex(8)}{PART}')
     try:
         yield part
-        bring_to_disk(part)
-        give_name(part, path)
+        if synced:
+            bring_to_disk(part)
+            give_name(part, path)
+        else:
+            os.replace(part, path)
     except BaseException:
         with suppress(OSError):
             part.unlink()

@@ -13,7 +13,7 @@ import numpy as np
 
 from litehrnet_mm.cli import PictureError, UserError, counted, make_folder
 from litehrnet_mm.evaluation.scores import pose_score
-from litehrnet_mm.files import PARTIAL, write_whole
+from litehrnet_mm.files import write_whole
 from litehrnet_mm.prediction.boxes import Boxes
 from litehrnet_mm.prediction.networks import Network
 from litehrnet_mm.prediction.sources import Frame, check_name
@@ -21,6 +21,7 @@ from litehrnet_mm.runtime.model import ImageError
 from litehrnet_mm.visualization import PoseStyle, as_annotation, draw_people
 from litehrnet_mm.visualization.labels import class_shares, show_classes
 from litehrnet_mm.visualization.pictures import write_image
+from litehrnet_mm.writing import PART
 
 
 class PoseResults:
@@ -165,7 +166,7 @@ class FilmWriter:
         check_name(path)
         self.path, self.rate = path, rate
         # FFmpeg goes by the ending.
-        self.partial = path.with_name(f'{path.stem}{PARTIAL}{path.suffix}')
+        self.partial = path.with_name(f'{path.stem}{PART}{path.suffix}')
         self.writer: cv2.VideoWriter | None = None
         self.images = 0
 

@@ -165,7 +165,7 @@ def write_image(path: str | os.PathLike, image: np.ndarray, quality: int = 90) -
             f'cannot write {path}: {"x".join(map(str, image.shape[1::-1]))} pixels are '
             f'no picture that {path.suffix} can hold'
         )
-    write_whole(path, content)
+    write_whole(path, content, synced=False)  # there may be thousands
 
 
 def _is_known(suffix: str) -> bool:

@@ -133,7 +133,8 @@ def test_training_without_validation(run, tmp_path):
     assert 'Epoch(val)' not in said
     written = written_config(tmp_path / 'work')
     assert written.val_dataloader is None
-    assert dict(type='litehrnet_mm.ReseedHook', seed=5) in written.custom_hooks
+    assert dict(type='litehrnet_mm.ReseedHook') in written.custom_hooks
+    assert written.randomness.seed == 5
     assert 'Scaling the original LR by 0.125' in said
 
 

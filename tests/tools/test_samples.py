@@ -99,7 +99,7 @@ def test_it_is_evaluated_as_while_training(trained, run_tool, pose_roots, tmp_pa
 @pytest.fixture
 def evaluate(call_tool, tinypose, pose_data, tmp_path):
     """Evaluate PP-TinyPose with options; its metrics."""
-    config = COCO.replace('litehrnet-30', 'wider-naive-litehrnet-18')
+    config = COCO.replace('litehrnet-18', 'wider-naive-litehrnet-18')
 
     def run(*options: str) -> dict[str, float]:
         out = tmp_path / 'metrics.json'
