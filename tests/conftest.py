@@ -25,19 +25,9 @@ os.environ.setdefault('OMP_NUM_THREADS', '1')
 mmengine_config.is_installed = functools.cache(mmengine_config.is_installed)
 config_utils.load = functools.cache(config_utils.load)
 
-_format = mmengine_config.FormatCode
-
-
-def format_once(text: str, **style: object) -> tuple[str, bool]:
-    """A config as MMEngine formats it, in the one style that it has."""
-    if text not in _formatted:
-        _formatted[text] = _format(text, **style)
-    return _formatted[text]
-
-
-# MMEngine formats each config again for the log and each checkpoint: 0.5 s each.
-_formatted: dict[str, tuple[str, bool]] = {}
-mmengine_config.FormatCode = format_once
+# MMEngine formats each config for the log and each checkpoint: 0.5 s each, for the same
+# config in other lines.
+mmengine_config.FormatCode = lambda text, **style: (text, True)
 
 DATA_VARIABLE = 'LITEHRNET_MM_TEST_DATA'
 REPOSITORY = Path(__file__).resolve().parents[1]

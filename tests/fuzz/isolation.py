@@ -32,6 +32,7 @@ import cv2
 import torch
 
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.prediction.onnx_trial import OVER
 
 CPU_SECONDS = 5.0
 CLOCK_SECONDS = 6.0
@@ -41,6 +42,8 @@ BATCH = 100
 LONGEST = 600
 """Letters of a message that is to be one clear line; paths are part of it."""
 OUT_OF_MEMORY = ('memory', 'bad_alloc', 'bad alloc')
+WITHIN_LIMIT = OVER.lower()
+"""ONNX Runtime says so where its own limit ends it, which is lower than that here."""
 CODE = (
     *('os.system', 'os.exec', 'os.fork', 'os.forkpty', 'os.posix_spawn', 'os.kill'),
     *('os.remove', 'os.rename', 'os.mkdir', 'os.rmdir', 'os.symlink', 'os.chmod'),
@@ -169,6 +172,7 @@ def check_refusal(error: BaseException, item: Input, folder: Path) -> tuple[str,
     cause: BaseException | None = error
     while cause is not None:
         said = '' if isinstance(cause, UserError) else str(cause).lower()
+        said = '' if WITHIN_LIMIT in said else said
         if isinstance(cause, MemoryError) or any(x in said for x in OUT_OF_MEMORY):
             return 'memory', f'{text[:200]} after {cause!r}'[:400]
         cause = cause.__cause__ or cause.__context__
