@@ -23,6 +23,7 @@ from litehrnet_mm.checkpoints.files import is_local
 from litehrnet_mm.cli import UserError, make_folder
 from litehrnet_mm.engine import gradients
 from litehrnet_mm.engine.divergence import check_finite
+from litehrnet_mm.engine.evaluating import note_due
 from litehrnet_mm.engine.replacing import ReplacingHook, agree, is_same, restore
 from litehrnet_mm.engine.whole_files import (
     BACKEND,
@@ -155,6 +156,7 @@ class WholeCheckpointHook(ReplacingHook):
         path, previous = os.path.join(self.out_dir, name), self.last_ckpt
         self._gradients = gradients.waiting_gradients(runner) if optimizer else {}
         self._name_last(runner, path)
+        note_due(runner, meta)
         error = None
         try:
             if is_main_process():

@@ -100,6 +100,10 @@ class SkipSeenHook(Hook):
         ):
             _go_on_by_iterations(runner, loop)
 
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Count the batches of the next epoch as MMEngine does."""
+        vars(runner.train_loop).pop('run_iter', None)
+
 
 def _go_on_in_epoch(runner: Runner, loop: EpochBasedTrainLoop) -> None:
     now = dict(_course(loop.dataloader), epoch=loop.epoch)
@@ -114,6 +118,7 @@ def _go_on_in_epoch(runner: Runner, loop: EpochBasedTrainLoop) -> None:
         seen, known = now['batches'], now  # it was complete, however long it is now
     if seen and known == now:
         _leave_out(loop.dataloader.batch_sampler, seen)
+        _count_from(loop, seen)
         return
     if seen:
         warn(
@@ -185,6 +190,15 @@ def _described(course: dict[str, Any]) -> str:
 def _leave_out(batches: Any, seen: int) -> None:
     """Have a batch sampler begin after so many of its batches, once."""
     batches.sampler = _Rest(batches.sampler, seen * batches.batch_size)
+
+
+def _count_from(loop: EpochBasedTrainLoop, seen: int) -> None:
+    """Have the batches of this epoch numbered as if those seen were among them.
+
+    Else the log names other iterations, and no hook knows the last one of the epoch.
+    """
+    run_iter = loop.run_iter
+    loop.run_iter = lambda number, batch: run_iter(seen + number, batch)
 
 
 def _go_on(loop: IterBasedTrainLoop, seen: int) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 from pathlib import Path
 from tempfile import gettempdir
@@ -133,6 +134,32 @@ def test_an_epoch_of_another_length_starts_anew(
 def log_of(work: Path) -> str:
     """What all runs of a work folder have logged."""
     return ''.join(path.read_text() for path in work.glob('*/*.log'))
+
+
+def test_batches_are_numbered_as_if_nothing_had_been(prepare, watch, resume, tmp_path):
+    """In what remains of the epoch, and in the next one."""
+
+    def prepared():
+        cfg = prepare(tmp_path, 2)
+        cfg.train_dataloader.batch_size = 1
+        cfg.default_hooks.logger.interval = 4
+        return cfg
+
+    cfg, numbers = prepared(), []
+    watch(cfg, 'after_train_iter', at(2))
+    train_interrupted(cfg)
+    cfg = prepared()
+    watch(
+        cfg,
+        'after_train_iter',
+        lambda runner, batch_idx, **given: numbers.append(batch_idx),
+    )
+    resume(cfg)
+    assert numbers == [2, 3, 0, 1, 2, 3]
+    assert re.findall(r'Epoch\(train\) +(\S+)', log_of(tmp_path)) == [
+        '[1][4/4]',
+        '[2][4/4]',
+    ]
 
 
 def test_gradients_that_wait_for_more_are_not_lost(prepare, watch, resume, tmp_path):
