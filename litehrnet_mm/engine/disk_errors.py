@@ -40,7 +40,8 @@ def disk_errors(cfg: Config) -> Iterator[None]:
         is_ours = error.errno in OF_FILES and _is_of_run(error.filename, cfg)
         if error.errno not in OF_WRITING and not is_ours:
             raise
-        newest, _ = newest_checkpoint(Path(cfg.work_dir), settings=_saving(cfg))
+        saving = checkpoint_settings(cfg)
+        newest, _ = newest_checkpoint(Path(cfg.work_dir), settings=saving)
         name = error.filename or (
             f'a file in {cfg.work_dir} or in {gettempdir()}, the temporary folder,'
         )
@@ -52,17 +53,18 @@ def disk_errors(cfg: Config) -> Iterator[None]:
         logging.raiseExceptions = shows
 
 
-def _saving(cfg: Config) -> Mapping[str, Any]:
-    """How checkpoints are saved."""
-    return cfg.get('default_hooks', {}).get('checkpoint') or {}
+def checkpoint_settings(cfg: Config) -> Mapping[str, Any]:
+    """What a config says of how checkpoints are saved, if it says anything."""
+    hook = (cfg.get('default_hooks') or {}).get('checkpoint')
+    return hook if isinstance(hook, Mapping) else {}
 
 
 def _is_of_run(name: str | None, cfg: Config) -> bool:
     """Whether it is the work folder or that for checkpoints, or a file in them."""
     if not name:
         return False
-    folders = [Path(cfg.work_dir)]
-    if out_dir := _saving(cfg).get('out_dir'):  # MMEngine has a folder in it per run
+    folders, out_dir = [Path(cfg.work_dir)], checkpoint_settings(cfg).get('out_dir')
+    if out_dir:  # MMEngine has a folder in it per run
         folders.append(Path(out_dir, folders[0].name))
     path = Path(name).resolve()
     return any(folder.resolve() in (path, *path.parents) for folder in folders)

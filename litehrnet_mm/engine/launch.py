@@ -39,7 +39,7 @@ from litehrnet_mm.engine.preemption import (
 from litehrnet_mm.engine.preflight import check_data
 from litehrnet_mm.engine.resuming import ReseedHook, SkipSeenHook
 from litehrnet_mm.engine.settings_check import check_settings
-from litehrnet_mm.engine.starting import check_goes_on, read_start
+from litehrnet_mm.engine.starting import check_goes_on, check_same_start, read_start
 
 GUARDS = (PreemptionHook, LossGuardHook, SkipSeenHook, ReseedHook)
 """Hooks that each training has."""
@@ -110,6 +110,7 @@ def _train(cfg: Config) -> None:
         runner.cfg.merge_from_dict(given)
         runner.dump_config()
         watch_masks(runner, masks)
+        check_same_start(source, checkpoint, cfg.get('resume'))
         if checkpoint is not None:
             model, partly = bare_model(runner), not cfg.get('resume')
             check_fits(source, checkpoint, model, partly)

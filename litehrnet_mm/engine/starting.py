@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.dist import all_gather_object
+from mmengine.hooks import EarlyStoppingHook
 from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 from torch.optim import Optimizer
 
 from litehrnet_mm.checkpoints.files import is_local, read_checkpoint
 from litehrnet_mm.cli import UserError, one_line
+from litehrnet_mm.engine.disk_errors import checkpoint_settings
 from litehrnet_mm.engine.messages import warn
 from litehrnet_mm.engine.whole_files import is_whole, named_last, newest_checkpoint
 
@@ -70,9 +73,7 @@ def _find_newest(cfg: Config) -> str | None:
     last = named_last(work)
     if last and not is_local(last):
         return last  # of a store that MMEngine reads, and we cannot look at
-    hook = (cfg.get('default_hooks') or {}).get('checkpoint')
-    settings = hook if isinstance(hook, Mapping) else {}
-    newest, passed = newest_checkpoint(work, _can_go_on, settings)
+    newest, passed = newest_checkpoint(work, _can_go_on, checkpoint_settings(cfg))
     if passed and newest is None:
         raise UserError(
             f'no checkpoint of {work} is whole and can be resumed from: train without '
@@ -109,6 +110,41 @@ def _lacking(checkpoint: Mapping[str, Any]) -> str | None:
     return f'holds weights without {", ".join(lacking)}' if lacking else None
 
 
+def check_same_start(
+    source: str | None, checkpoint: Mapping[str, Any] | None, resume: bool
+) -> None:
+    """Check that all processes of a run start from the same; all of them have to ask.
+
+    Each has looked for it by itself: their disks may not be one.
+
+    Args:
+        source: The checkpoint's path in this process.
+        checkpoint: What it holds.
+        resume: Whether it is resumed from.
+
+    Raises:
+        UserError: In all of them, if they do not.
+    """
+    meta = (checkpoint or {}).get('meta')
+    known = [meta.get('iter'), meta.get('time')] if isinstance(meta, Mapping) else []
+    where = source if checkpoint is None else Path(source).stat().st_size
+    starts = all_gather_object((bool(resume), where, known, source))
+    for rank, start in enumerate(starts):
+        if start[:-1] != starts[0][:-1]:
+            first, other = (_described(start) for start in (starts[0], start))
+            raise UserError(
+                f'the processes of this run do not start from the same: the first one '
+                f'from {first}, process {rank} from {other}; have the checkpoint on a '
+                'disk that all of them share'
+            )
+
+
+def _described(start: tuple[bool, Any, list[Any], str | None]) -> str:
+    _, _, known, source = start
+    after = f' after iteration {known[0]}' if known else ''
+    return 'no checkpoint' if source is None else f'{source}{after}'
+
+
 def check_goes_on(source: str, checkpoint: Mapping[str, Any], runner: Runner) -> None:
     """Check that optimizer and schedules of a run can go on as a checkpoint left them.
 
@@ -135,6 +171,11 @@ def check_goes_on(source: str, checkpoint: Mapping[str, Any], runner: Runner) ->
     if lost:
         names = ', '.join(sorted(lost))
         raise _not_resumable(source, f'it is of another optimizer, without {names}')
+    if any(isinstance(hook, EarlyStoppingHook) for hook in runner.hooks):
+        warn(
+            'EarlyStoppingHook counts anew from here, since MMEngine does not save '
+            'what it has counted: the run may end later than one left alone'
+        )
     planned, schedules = runner.param_schedulers, checkpoint.get('param_schedulers', [])
     count = len(planned) if isinstance(planned, list) else 1
     if planned and isinstance(schedules, list) and len(schedules) != count:

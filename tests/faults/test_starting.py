@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import runpy
 import sys
 
@@ -13,10 +14,11 @@ from running import forget_runs
 
 from litehrnet_mm.checkpoints.files import read_checkpoint
 from litehrnet_mm.cli import UserError
-from litehrnet_mm.engine import launch
+from litehrnet_mm.engine import launch, starting
 from litehrnet_mm.engine.launch import test as evaluate
 from litehrnet_mm.engine.launch import train
 from litehrnet_mm.engine.preemption import PreemptibleRunner
+from litehrnet_mm.engine.starting import check_same_start
 
 GUARDS = ('PreemptionHook', 'LossGuardHook', 'SkipSeenHook', 'ReseedHook')
 
@@ -136,6 +138,47 @@ def test_schedules_without_a_state(prepare, tmp_path, capsys):
     assert 'the state of 0 schedules of the learning rate, and the config has 2' in (
         capsys.readouterr().out
     )
+
+
+def test_what_stops_a_run_early_counts_anew(prepare, tmp_path, capsys):
+    """MMEngine does not save it, which is said."""
+    train(prepare(tmp_path, 1))
+    forget_runs()
+    cfg = prepare(tmp_path, 1)
+    stop = dict(type='EarlyStoppingHook', monitor='coco/AP', rule='greater')
+    cfg.custom_hooks = [stop]
+    cfg.resume = 'auto'
+    train(cfg)
+    assert 'EarlyStoppingHook counts anew from here' in capsys.readouterr().out
+
+
+def of_rank_1(iteration: int, path: str = 'b.pth') -> tuple:
+    """What another process tells of the checkpoint that it starts from."""
+    return (True, 6, [iteration, 'today'], path)
+
+
+@pytest.mark.parametrize(
+    ('other', 'said'),
+    [
+        (of_rank_1(2), None),
+        (of_rank_1(3), 'b.pth after iteration 3'),
+        ((False, None, [], None), 'no checkpoint'),
+    ],
+    ids=['same', 'another', 'none'],
+)
+def test_processes_start_from_the_same(monkeypatch, tmp_path, other, said):
+    """By whatever path they have it."""
+    path = tmp_path / 'a.pth'
+    path.write_bytes(b'6bytes')
+    meta = dict(iter=2, time='today')
+    monkeypatch.setattr(starting, 'all_gather_object', lambda mine: [mine, other])
+    start = (str(path), dict(meta=meta), True)
+    if said is None:
+        check_same_start(*start)
+    else:
+        line = f'first one from {path} after iteration 2, process 1 from {said}; have'
+        with pytest.raises(UserError, match=re.escape(line)):
+            check_same_start(*start)
 
 
 @pytest.mark.parametrize(
