@@ -144,6 +144,7 @@ def test_a_record_that_pytorch_does_not_read(tmp_path, place, value):
         (rewritten(lambda x: [(k, b'\x80\2' + b'\x85' * 9 + b'.') if 'pkl' in k else
                               (k, v) for k, v in x]), 'more than it has made'),
     ],
+    ids=['compressed', 'twice', 'no archive', 'empty stack'],  # archives tell the time
 )  # fmt: skip
 def test_archives_that_pytorch_does_not_write(tmp_path, content, words):
     path = tmp_path / 'x.pth'
