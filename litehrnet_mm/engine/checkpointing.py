@@ -96,17 +96,17 @@ class WholeCheckpointHook(ReplacingHook):
             checkpoint[gradients.KEY] = self._gradients
 
     def after_train(self, runner: Runner) -> None:
-        """See that what training ended with was saved.
+        """See that what training ended with was saved, and publish it.
 
         Raises:
             UserError: If it was not.
         """
-        super().after_train(runner)
         if self.failure is not None:
             raise UserError(
                 f'{self.failure}; the newest whole checkpoint is '
                 f'{self.last_ckpt or "none"}: make room, and train with --resume'
             )
+        super().after_train(runner)
 
     def save_now(self, runner: Runner, done: int) -> str:
         """Save between iterations, whenever that is, for ``--resume`` to go on from.

@@ -6,6 +6,7 @@ import math
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any, Callable
@@ -32,13 +33,9 @@ def write_part(path: Path, content: bytes) -> None:
     Raises:
         OSError: If it cannot be written, as on a full disk; nothing of it is left.
     """
-    part = _part(path)
-    try:
+    with _dropped_if_refused(path) as part:
         part.write_bytes(content)
         bring_to_disk(part)
-    except OSError as error:
-        drop_part(path)
-        raise _named(error, path) from error
 
 
 def name_part(path: Path) -> None:
@@ -47,16 +44,27 @@ def name_part(path: Path) -> None:
     Raises:
         OSError: If it cannot be; nothing of it is left.
     """
+    with _dropped_if_refused(path) as part:
+        give_name(part, path)
+
+
+@contextmanager
+def _dropped_if_refused(path: Path) -> Iterator[Path]:
+    """Give a file's other name, and leave nothing under it if the disk refuses."""
     try:
-        give_name(_part(path), path)
+        yield _part(path)
     except OSError as error:
         drop_part(path)
         raise _named(error, path) from error
 
 
 def drop_part(path: Path) -> None:
-    """Remove what :func:`write_part` wrote, if it did."""
-    _part(path).unlink(missing_ok=True)
+    """Remove what :func:`write_part` wrote, if it did.
+
+    A disk that refuses this as well does not hide what it refused before.
+    """
+    with suppress(OSError):
+        _part(path).unlink()
 
 
 def _part(path: Path) -> Path:

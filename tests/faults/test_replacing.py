@@ -1,0 +1,125 @@
+"""What a checkpoint replaces, without a training round it."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.logging import MessageHub
+from mmengine.optim import OptimWrapper
+from mmengine.runner import save_checkpoint
+
+from litehrnet_mm.engine import checkpointing, replacing
+from litehrnet_mm.engine.checkpointing import WholeCheckpointHook
+
+
+class Run(SimpleNamespace):
+    """As much of MMEngine's runner as its checkpoint hook looks at, and the hook."""
+
+    def __init__(self, folder: Path, resumed: str | None, known: dict, **settings):
+        model = torch.nn.Linear(1, 1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=1)
+        super().__init__(
+            **dict(work_dir=str(folder), _load_from=resumed, _resume=bool(resumed)),
+            **dict(epoch=0, iter=0, hooks=[], logger=logging.getLogger('x')),
+            **dict(model=model, optim_wrapper=OptimWrapper(optimizer)),
+            message_hub=MessageHub('x'),
+        )
+        self.message_hub.update_info_dict(known)
+        self.hook = WholeCheckpointHook(**settings)
+        self.hook.before_train(self)
+
+    @property
+    def known(self) -> dict:
+        """What the run knows."""
+        return self.message_hub.runtime_info
+
+    def save_checkpoint(self, folder, name, client=None, backend_args=None, **given):
+        """Save what it knows."""
+        content = dict(known=dict(self.known))
+        save_checkpoint(content, os.path.join(folder, name), client, backend_args)
+
+    def save(self, *epochs: int) -> None:
+        """Save after such epochs."""
+        for epoch in epochs:
+            meta = dict(epoch=epoch, iter=epoch)
+            self.hook._save_checkpoint_with_step(self, epoch, meta)
+
+
+@pytest.fixture
+def begin(tmp_path) -> Callable[..., Run]:
+    """Begin a run, or go on with one: ``begin('work', resumed, known, **settings)``."""
+
+    def begun(name='work', resumed=None, known=None, **settings) -> Run:
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        return Run(folder, resumed and str(resumed), known or {}, **settings)
+
+    return begun
+
+
+@pytest.fixture
+def said(monkeypatch) -> list[str]:
+    """What was warned of."""
+    lines = []
+    monkeypatch.setattr(replacing, 'warn', lines.append)
+    return lines
+
+
+def names(folder: Path) -> list[str]:
+    """Checkpoints in a folder, and what is being written."""
+    return sorted(path.name for path in folder.glob('*.p*t*'))
+
+
+def refusing(number: int, name: str, allowed: Callable) -> Callable:
+    """A function that refuses a file of such a name."""
+
+    def refuse(self, *given, **more):
+        if Path(given[-1] if given else self).name == name:
+            raise OSError(number, os.strerror(number), name)
+        return allowed(self, *given, **more)
+
+    return refuse
+
+
+def test_a_disk_that_has_become_read_only(begin, tmp_path, monkeypatch):
+    """What was begun cannot be removed either, and all processes learn of it."""
+    run, agreed = begin(), []
+    run.save(1)
+    agree = checkpointing.agree
+
+    def note(error, path):
+        agreed.append(error and error.errno)
+        agree(error, path)
+
+    def refuse(path, *given, **more):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setattr(checkpointing, 'agree', note)
+    for name in ('write_bytes', 'unlink'):
+        monkeypatch.setattr(Path, name, refuse)
+    run.save(2)
+    assert agreed == [errno.EROFS]
+    assert run.hook.failure == 'epoch_2.pth could not be saved: Read-only file system'
+    assert run.hook.last_ckpt == run.known['last_ckpt']
+    assert run.hook.last_ckpt == str(tmp_path / 'work/epoch_1.pth')
+
+
+def test_nothing_older_is_published_in_place_of_what_could_not_be_saved(
+    begin, tmp_path, monkeypatch
+):
+    run = begin(published_keys=['known'])
+    run.save(1)
+    with monkeypatch.context() as patch:
+        refuse = refusing(errno.ENOSPC, 'epoch_2.pth', os.replace)
+        patch.setattr(os, 'replace', refuse)
+        run.save(2)
+    with pytest.raises(checkpointing.UserError, match=r'epoch_2\.pth could not be'):
+        run.hook.after_train(run)
+    assert names(tmp_path / 'work') == ['epoch_1.pth']
