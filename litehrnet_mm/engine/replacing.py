@@ -12,6 +12,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
 from litehrnet_mm.engine.agreement import greatest
+from litehrnet_mm.engine.messages import warn
 
 OUTDATED = 'outdated_ckpts'
 """Under this name a checkpoint knows those that are to go once it is there."""
@@ -36,11 +37,20 @@ class ReplacingHook(CheckpointHook):
         own = path and os.path.join(self.out_dir, os.path.basename(path))
         return own if own and self.file_backend.isfile(own) else None
 
-    def _remove(self, path: str | None) -> None:
-        """Remove a checkpoint that another one has replaced, if it is of this run."""
+    def _remove(self, path: str) -> bool:
+        """Remove a checkpoint that another one has replaced, if it is of this run.
+
+        Returns:
+            Whether it is not there any more, or not to be removed here.
+        """
         own = self._own(path)
         if own and is_main_process():
-            self.file_backend.remove(own)
+            try:
+                self.file_backend.remove(own)
+            except OSError as error:  # which the new checkpoint has no part in
+                warn(f'{own} could not be removed: {error.strerror or error}')
+                return False
+        return True
 
     def _settle_outdated(self, runner: Runner, resumed: str | None) -> None:
         """Remove what the resumed checkpoint has replaced, if the run was killed then.
@@ -49,14 +59,18 @@ class ReplacingHook(CheckpointHook):
         """
         if resumed and Path(resumed).resolve().parent == Path(self.out_dir).resolve():
             self._remove_outdated(runner)
-        runner.message_hub.update_info(OUTDATED, [])
+        else:
+            runner.message_hub.update_info(OUTDATED, [])
 
     def _remove_outdated(self, runner: Runner) -> None:
-        hub = runner.message_hub
-        for path in hub.runtime_info.get(OUTDATED, ()):
-            if os.path.basename(path) != os.path.basename(self.last_ckpt or ''):
-                self._remove(path)
-        hub.update_info(OUTDATED, [])
+        """Remove what a checkpoint has replaced; what cannot be waits for the next."""
+        hub, last = runner.message_hub, os.path.basename(self.last_ckpt or '')
+        others = [
+            path
+            for path in hub.runtime_info.get(OUTDATED, ())
+            if os.path.basename(path) != last
+        ]
+        hub.update_info(OUTDATED, [path for path in others if not self._remove(path)])
 
     @staticmethod
     def _outdate(runner: Runner, paths: list[str]) -> None:

@@ -17,6 +17,8 @@ from mmengine.runner import save_checkpoint
 
 from litehrnet_mm.engine import checkpointing, replacing
 from litehrnet_mm.engine.checkpointing import WholeCheckpointHook
+from litehrnet_mm.engine.replacing import OUTDATED
+from litehrnet_mm.engine.whole_files import LAST, WholeFiles
 
 
 class Run(SimpleNamespace):
@@ -123,3 +125,36 @@ def test_nothing_older_is_published_in_place_of_what_could_not_be_saved(
     with pytest.raises(checkpointing.UserError, match=r'epoch_2\.pth could not be'):
         run.hook.after_train(run)
     assert names(tmp_path / 'work') == ['epoch_1.pth']
+
+
+def test_an_old_one_that_cannot_be_removed(begin, said, tmp_path, monkeypatch):
+    """The new one is saved all the same, and the old one goes with the next."""
+    work, run = tmp_path / 'work', begin(max_keep_ckpts=1)
+    run.save(1)
+    with monkeypatch.context() as patch:
+        refuse = refusing(errno.EPERM, 'epoch_1.pth', WholeFiles.remove)
+        patch.setattr(WholeFiles, 'remove', refuse)
+        run.save(2)
+        run.hook.after_train(run)
+    (line,) = said
+    assert line == f'{work}/epoch_1.pth could not be removed: Operation not permitted'
+    assert names(work) == ['epoch_1.pth', 'epoch_2.pth']
+    assert (work / LAST).read_text() == str(work / 'epoch_2.pth')
+    run.save(3)
+    assert names(work) == ['epoch_3.pth']
+    assert run.known[OUTDATED] == []
+
+
+def test_one_that_cannot_be_removed_after_a_resume_either(
+    begin, said, tmp_path, monkeypatch
+):
+    work = tmp_path / 'work'
+    begin().save(1, 2)
+    known = {OUTDATED: [str(work / 'epoch_1.pth')]}
+    with monkeypatch.context() as patch:
+        refuse = refusing(errno.ESTALE, 'epoch_1.pth', WholeFiles.remove)
+        patch.setattr(WholeFiles, 'remove', refuse)
+        run = begin(resumed=work / 'epoch_2.pth', known=known)
+    assert len(said) == 1
+    run.save(3)
+    assert names(work) == ['epoch_2.pth', 'epoch_3.pth']
