@@ -6,7 +6,6 @@ import hashlib
 import logging
 import os
 import pickle
-from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,14 @@ from litehrnet_mm.checkpoints.files import is_local
 from litehrnet_mm.cli import UserError, make_folder
 from litehrnet_mm.engine import gradients
 from litehrnet_mm.engine.divergence import check_finite
-from litehrnet_mm.engine.replacing import ReplacingHook, agree, is_same, restore
+from litehrnet_mm.engine.replacing import (
+    INTERIM,
+    KEPT,
+    ReplacingHook,
+    agree,
+    is_same,
+    restore,
+)
 from litehrnet_mm.engine.whole_files import (
     BACKEND,
     LAST,
@@ -34,9 +40,6 @@ from litehrnet_mm.engine.whole_files import (
     write_part,
 )
 from litehrnet_mm.registry import HOOKS
-
-INTERIM = 'interim_ckpt'
-"""Under this name a run knows the checkpoint that it saved between regular ones."""
 
 
 @HOOKS.register_module()
@@ -69,6 +72,8 @@ class WholeCheckpointHook(ReplacingHook):
         Raises:
             UserError: If the folder for checkpoints cannot be made.
         """
+        # MMEngine would remove what is too many by now, of whichever run it is.
+        kept = runner.message_hub.pop_info(KEPT, []) if runner._resume else []
         super().before_train(runner)
         if is_local(str(self.out_dir)):
             make_folder(Path(self.out_dir), 'the folder for checkpoints,')
@@ -81,9 +86,7 @@ class WholeCheckpointHook(ReplacingHook):
                 part.unlink(missing_ok=True)
         if runner._resume:
             self._name_last(runner, resumed)
-            self._settle_outdated(runner, resumed)
-        if self.save_best:
-            self._set_best({key: self._own(path) for key, path in self._best().items()})
+            self._go_on_from(runner, resumed, kept)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Go on with gradients that waited."""
@@ -188,10 +191,7 @@ class WholeCheckpointHook(ReplacingHook):
         known = dict(runner.message_hub.runtime_info)
         before = list(self.keep_ckpt_ids) if self.max_keep_ckpts > 0 else []
         kept = [number for number in before if number != step] + [step]
-        outdated = kept[: -self.max_keep_ckpts] if self.max_keep_ckpts > 0 else []
-        self._keep(runner, kept[len(outdated) :])
-        names = [self.filename_tmpl.format(number) for number in outdated]
-        self._outdate(runner, [os.path.join(self.out_dir, old) for old in names])
+        self._outdate(runner, self._keep(runner, kept))
         name, previous = self.filename_tmpl.format(step), self.last_ckpt
         interim = known.get(INTERIM)
         if interim and self.save_optimizer and os.path.basename(interim) != name:
@@ -208,11 +208,6 @@ class WholeCheckpointHook(ReplacingHook):
                 _log_failure(f'the new best score in {name}', error, previous)
             else:
                 self.failure = _log_failure(name, error, previous)
-
-    def _keep(self, runner: Runner, numbers: list[int]) -> None:
-        if self.max_keep_ckpts > 0:
-            self.keep_ckpt_ids = deque(numbers, self.max_keep_ckpts)
-            runner.message_hub.update_info('keep_ckpt_ids', numbers)
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
         """Save the new best one and its score first, only then remove the one before.
@@ -262,18 +257,6 @@ class WholeCheckpointHook(ReplacingHook):
         path = f'{os.path.splitext(ckpt_path)[0]}-{digest[:8]}.pth'
         save_checkpoint(chosen, path, backend_args=self.backend_args)
         print_log(f'{ckpt_path} is published as {path}', 'current')
-
-    def _best(self) -> dict[str, str | None]:
-        """The best checkpoint by each metric; one metric alone has no name here."""
-        if len(self.key_indicators) == 1:
-            return {'': self.best_ckpt_path}
-        return dict(self.best_ckpt_path_dict)
-
-    def _set_best(self, paths: dict[str, str | None]) -> None:
-        if '' in paths:
-            self.best_ckpt_path = paths['']
-        else:
-            self.best_ckpt_path_dict = dict(paths)
 
 
 def _log_failure(name: str, error: OSError, previous: str | None) -> str:

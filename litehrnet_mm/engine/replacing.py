@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,10 @@ from mmengine.runner import Runner
 from litehrnet_mm.engine.agreement import greatest
 from litehrnet_mm.engine.messages import warn
 
+INTERIM = 'interim_ckpt'
+"""Under this name a run knows the checkpoint that it saved between regular ones."""
+KEPT = 'keep_ckpt_ids'
+"""Under this name, which is MMEngine's, it knows the numbers of regular ones."""
 OUTDATED = 'outdated_ckpts'
 """Under this name a checkpoint knows those that are to go once it is there."""
 
@@ -52,15 +57,35 @@ class ReplacingHook(CheckpointHook):
                 return False
         return True
 
-    def _settle_outdated(self, runner: Runner, resumed: str | None) -> None:
-        """Remove what the resumed checkpoint has replaced, if the run was killed then.
+    def _go_on_from(self, runner: Runner, resumed: str | None, kept: list[int]) -> None:
+        """Replace from now on what the resumed run would have replaced.
 
-        Only if that lies in this run's folder: in another one, the names mean others.
+        What it had yet to remove when it was killed goes now; if fewer are to be kept
+        by now, the surplus goes once the next one is there. In another folder than that
+        of the resumed checkpoint its names mean checkpoints of others, which stay.
         """
-        if resumed and Path(resumed).resolve().parent == Path(self.out_dir).resolve():
-            self._remove_outdated(runner)
-        else:
-            runner.message_hub.update_info(OUTDATED, [])
+        hub = runner.message_hub
+        if not is_same(resumed, self.out_dir, os.path.basename(resumed or '')):
+            for key in [*hub.runtime_info]:
+                if key in (INTERIM, OUTDATED) or key.startswith('best_ckpt'):
+                    hub.pop_info(key)
+            if self.save_best:
+                self._set_best(dict.fromkeys(self._best()))
+            return
+        if self.save_best:
+            self._set_best({key: self._own(path) for key, path in self._best().items()})
+        self._remove_outdated(runner)
+        self._outdate(runner, self._keep(runner, kept))
+
+    def _keep(self, runner: Runner, numbers: list[int]) -> list[str]:
+        """Keep the checkpoints of the last of such numbers; the others are returned."""
+        if self.max_keep_ckpts <= 0:
+            return []
+        kept = numbers[-self.max_keep_ckpts :]
+        self.keep_ckpt_ids = deque(kept, self.max_keep_ckpts)
+        runner.message_hub.update_info(KEPT, kept)
+        others = map(self.filename_tmpl.format, numbers[: -self.max_keep_ckpts])
+        return [os.path.join(self.out_dir, name) for name in others]
 
     def _remove_outdated(self, runner: Runner) -> None:
         """Remove what a checkpoint has replaced; what cannot be waits for the next."""
@@ -71,6 +96,18 @@ class ReplacingHook(CheckpointHook):
             if os.path.basename(path) != last
         ]
         hub.update_info(OUTDATED, [path for path in others if not self._remove(path)])
+
+    def _best(self) -> dict[str, str | None]:
+        """The best checkpoint by each metric; one metric alone has no name here."""
+        if len(self.key_indicators) == 1:
+            return {'': self.best_ckpt_path}
+        return dict(self.best_ckpt_path_dict)
+
+    def _set_best(self, paths: dict[str, str | None]) -> None:
+        if '' in paths:
+            self.best_ckpt_path = paths['']
+        else:
+            self.best_ckpt_path_dict = dict(paths)
 
     @staticmethod
     def _outdate(runner: Runner, paths: list[str]) -> None:

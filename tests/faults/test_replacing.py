@@ -17,7 +17,7 @@ from mmengine.runner import save_checkpoint
 
 from litehrnet_mm.engine import checkpointing, replacing
 from litehrnet_mm.engine.checkpointing import WholeCheckpointHook
-from litehrnet_mm.engine.replacing import OUTDATED
+from litehrnet_mm.engine.replacing import INTERIM, OUTDATED
 from litehrnet_mm.engine.whole_files import LAST, WholeFiles
 
 
@@ -158,3 +158,32 @@ def test_one_that_cannot_be_removed_after_a_resume_either(
     assert len(said) == 1
     run.save(3)
     assert names(work) == ['epoch_2.pth', 'epoch_3.pth']
+
+
+def test_what_another_run_knew_is_not_removed_here(begin, tmp_path):
+    """Checkpoints of the same names, in the folder of the run that resumes it."""
+    here, other = tmp_path / 'here', tmp_path / 'other'
+    best = 'best_x_epoch_1.pth'
+    begin('here').save(1, 2, 3)
+    (here / best).touch()
+    begin('other').save(2)
+    known = dict(keep_ckpt_ids=[1, 2], best_ckpt=str(other / best))
+    known.update({INTERIM: str(other / 'epoch_3.pth'), OUTDATED: [str(other / best)]})
+    settings = dict(max_keep_ckpts=1, save_best='x', rule='less')
+    run = begin('here', other / 'epoch_2.pth', known, **settings)
+    assert not {INTERIM, 'best_ckpt'} & {*run.known}
+    assert run.hook.best_ckpt_path is None
+    run.save(4, 5)
+    kept = [best, *(f'epoch_{number}.pth' for number in (1, 2, 3, 5))]
+    assert names(here) == kept
+    assert names(other) == ['epoch_2.pth']
+
+
+def test_what_is_too_many_by_now_stays_until_the_next_one_is_there(begin, tmp_path):
+    begin().save(1, 2, 3)
+    known = dict(keep_ckpt_ids=[1, 2, 3])
+    resumed = tmp_path / 'work/epoch_3.pth'
+    run = begin(resumed=resumed, known=known, max_keep_ckpts=2)
+    assert names(tmp_path / 'work') == [f'epoch_{x}.pth' for x in (1, 2, 3)]
+    run.save(4)
+    assert names(tmp_path / 'work') == ['epoch_3.pth', 'epoch_4.pth']
