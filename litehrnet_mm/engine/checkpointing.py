@@ -129,7 +129,8 @@ class WholeCheckpointHook(ReplacingHook):
         name = f'iter_{done}.pth'
         hub, path = runner.message_hub, os.path.join(self.out_dir, name)
         before = hub.runtime_info.get(INTERIM)
-        if path != self.last_ckpt:  # which a regular save may have written just now
+        # A regular save may have written it just now.
+        if not is_same(self.last_ckpt, self.out_dir, name):
             hub.update_info(INTERIM, path)
         if before and before != path:
             self._outdate(runner, [before])

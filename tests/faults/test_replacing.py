@@ -187,3 +187,15 @@ def test_what_is_too_many_by_now_stays_until_the_next_one_is_there(begin, tmp_pa
     assert names(tmp_path / 'work') == [f'epoch_{x}.pth' for x in (1, 2, 3)]
     run.save(4)
     assert names(tmp_path / 'work') == ['epoch_3.pth', 'epoch_4.pth']
+
+
+def test_a_regular_one_is_none_of_sigterm_however_it_is_named(
+    begin, tmp_path, monkeypatch
+):
+    """It was resumed by a relative path, and the signal came before a step."""
+    begin(by_epoch=False).save(2)
+    monkeypatch.chdir(tmp_path)
+    run = begin(resumed='work/iter_2.pth', by_epoch=False)
+    run.hook.save_now(run, 2)
+    run.save(4)
+    assert names(tmp_path / 'work') == ['iter_2.pth', 'iter_4.pth']
