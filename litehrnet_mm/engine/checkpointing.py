@@ -33,6 +33,7 @@ from litehrnet_mm.engine.replacing import (
 from litehrnet_mm.engine.whole_files import (
     BACKEND,
     LAST,
+    LOCAL,
     PART,
     drop_part,
     name_part,
@@ -61,8 +62,8 @@ class WholeCheckpointHook(ReplacingHook):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         on_disk = self.out_dir is None or is_local(str(self.out_dir))
-        if on_disk and self.backend_args is None and self.file_client_args is None:
-            self.backend_args = dict(backend=BACKEND)
+        if on_disk and self.backend_args in LOCAL and self.file_client_args in LOCAL:
+            self.backend_args, self.file_client_args = dict(backend=BACKEND), None
         self.failure: str | None = None
         self._gradients: dict[str, Any] = {}
 

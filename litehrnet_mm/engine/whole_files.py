@@ -91,6 +91,8 @@ class WholeFiles(LocalBackend):
 
 
 BACKEND = 'litehrnet_mm_whole_files'
+LOCAL = (None, {}, dict(backend='local'), dict(backend='disk'))
+"""Settings that stand for local files, which MMEngine would write in place."""
 register_backend(BACKEND, WholeFiles, force=True)
 
 
