@@ -34,8 +34,8 @@ from litehrnet_mm.engine.whole_files import (
     BACKEND,
     LAST,
     LOCAL,
-    PART,
     drop_part,
+    drop_parts,
     name_part,
     settle_last,
     write_part,
@@ -83,8 +83,7 @@ class WholeCheckpointHook(ReplacingHook):
             resumed = find_latest_checkpoint(runner.work_dir)
         if is_main_process():
             settle_last(Path(runner.work_dir))
-            for part in Path(self.out_dir).glob(f'*.pth{PART}'):
-                part.unlink(missing_ok=True)
+            drop_parts(Path(self.out_dir), self.filename_tmpl)
         if runner._resume:
             self._name_last(runner, resumed)
             self._go_on_from(runner, resumed, kept)

@@ -131,6 +131,19 @@ def newest_checkpoint(
     return None, passed
 
 
+def drop_parts(folder: Path, template: str) -> None:
+    """Remove what ended runs had begun to write of checkpoints.
+
+    Args:
+        folder: For checkpoints.
+        template: What the hook calls them: its ``filename_tmpl``.
+    """
+    for part in _files_in(folder):
+        whole = part.with_suffix('')
+        if part.suffix == PART and _may_be_checkpoint(whole.name, template):
+            drop_part(whole)
+
+
 def settle_last(folder: Path) -> None:
     """Finish naming the last checkpoint, or undo it, where an ended run had begun to.
 
@@ -165,11 +178,11 @@ def _candidates(folder: Path, settings: Mapping[str, Any]) -> Iterator[Path]:
 
 def _numbered(folder: Path, settings: Mapping[str, Any]) -> Iterator[Path]:
     """Those whose names have a number, from that of the most iterations on."""
-    names = dict.fromkeys([*NAMES, settings.get('filename_tmpl') or NAMES[0]])
-    forms = [re.compile(_form(name)) for name in names]
+    template = settings.get('filename_tmpl') or NAMES[0]
+    forms = [re.compile(_form(name)) for name in dict.fromkeys([*NAMES, template])]
     kinds: list[dict[Path, tuple[int, ...]]] = [{} for _ in forms]
-    for place in _places(folder, settings.get('out_dir')):
-        for path in _checkpoints_in(place):
+    for place in _places(folder, settings.get('out_dir'), template):
+        for path in _files_in(place):
             for form, kind in zip(forms, kinds):
                 if found := form.fullmatch(path.name):
                     kind[path] = tuple(map(int, found.groups()))
@@ -181,14 +194,25 @@ def _form(name: str) -> str:
     return r'(\d+)'.join(map(re.escape, re.split(r'\{[^{}]*\}', name)))
 
 
-def _places(folder: Path, out_dir: str | None) -> Iterator[Path]:
+def _may_be_checkpoint(name: str, template: str) -> bool:
+    """Whether a file is called ``*.pth``, or as the hook's ``filename_tmpl`` says.
+
+    The best ones have names of the latter kind, too.
+    """
+    form = f'(best_.+_)?{_form(template)}'
+    return name.endswith('.pth') or bool(re.fullmatch(form, name))
+
+
+def _places(folder: Path, out_dir: str | None, template: str) -> Iterator[Path]:
     """The folders in which checkpoints of a run may be."""
     yield folder
     own = os.path.basename(os.path.abspath(folder))
     if out_dir is not None and is_local(str(out_dir)):
         yield Path(out_dir, own)
     for named in map(_read_name, (_part(folder / LAST), folder / LAST)):
-        if named is None or named.suffix != '.pth' or named.parent == Path():
+        if named is None or named.parent == Path():
+            continue
+        if not _may_be_checkpoint(named.name, template):
             continue
         # Not that of another run, whose folder was copied, or this one's former name.
         moved = out_dir is not None and named.parent.name != own
@@ -204,9 +228,9 @@ def _is_of_another(named: Path, folder: Path) -> bool:
         return False
 
 
-def _checkpoints_in(folder: Path) -> list[Path]:
+def _files_in(folder: Path) -> list[Path]:
     try:
-        return [*folder.glob('*.pth')]
+        return [*folder.iterdir()]
     except (OSError, ValueError):  # of a name that no folder can have
         return []
 
