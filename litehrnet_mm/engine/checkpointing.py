@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import pickle
 from pathlib import Path
@@ -28,18 +27,17 @@ from litehrnet_mm.engine.replacing import (
     ReplacingHook,
     agree,
     is_same,
+    log_failure,
     restore,
 )
-from litehrnet_mm.engine.whole_files import (
+from litehrnet_mm.engine.storing import (
     BACKEND,
-    LAST,
     LOCAL,
     drop_part,
-    drop_parts,
     name_part,
-    settle_last,
     write_part,
 )
+from litehrnet_mm.engine.whole_files import LAST, drop_parts, settle_last
 from litehrnet_mm.registry import HOOKS
 
 
@@ -206,46 +204,9 @@ class WholeCheckpointHook(ReplacingHook):
             restore(runner, known)
             self._keep(runner, before)
             if self.failure is None and is_same(previous, self.out_dir, name):
-                _log_failure(f'the new best score in {name}', error, previous)
+                log_failure(f'the new best score in {name}', error, previous)
             else:
-                self.failure = _log_failure(name, error, previous)
-
-    def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
-        """Save the new best one and its score first, only then remove the one before.
-
-        MMEngine would do the latter first.
-        """
-        if not self.save_best:
-            return
-        check_finite(runner, runner.iter)
-        before, last = self._best(), self.last_ckpt
-        known = dict(runner.message_hub.runtime_info)
-        self._set_best(dict.fromkeys(before))
-        self.last_ckpt, error = None, None  # MMEngine would save again, too
-        try:
-            super()._save_best_checkpoint(runner, metrics)
-        except OSError as refused:
-            error = refused
-        self.last_ckpt = last
-        new = {key: path for key, path in self._best().items() if path}
-        try:
-            agree(error, 'the best checkpoint')
-        except OSError as refused:
-            self._set_best(before)
-            restore(runner, known)
-            for path in {*new.values()} - {*before.values()}:
-                self._remove(path)
-            _log_failure('the best checkpoint', refused, last)
-            return
-        self._set_best({**before, **new})
-        replaced = [before[key] for key in new if before.get(key)]
-        self._outdate(runner, [old for old in replaced if old not in new.values()])
-        if new and last is not None:
-            step = runner.epoch if self.by_epoch else runner.iter
-            meta = dict(epoch=runner.epoch, iter=runner.iter)
-            self._save_checkpoint_with_step(runner, step, meta)
-        elif new:  # no checkpoint has a score yet
-            self._remove_outdated(runner)
+                self.failure = log_failure(name, error, previous)
 
     @master_only
     def _publish_model(self, runner: Runner, ckpt_path: str | None) -> None:
@@ -258,14 +219,3 @@ class WholeCheckpointHook(ReplacingHook):
         path = f'{os.path.splitext(ckpt_path)[0]}-{digest[:8]}.pth'
         save_checkpoint(chosen, path, backend_args=self.backend_args)
         print_log(f'{ckpt_path} is published as {path}', 'current')
-
-
-def _log_failure(name: str, error: OSError, previous: str | None) -> str:
-    failure = f'{name} could not be saved: {error.strerror or error}'
-    print_log(
-        f'{failure}. Training goes on; the newest whole checkpoint is '
-        f'{previous or "none so far"}',
-        'current',
-        logging.ERROR,
-    )
-    return failure

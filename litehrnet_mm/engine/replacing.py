@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 from collections import deque
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
+from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from litehrnet_mm.engine.agreement import greatest
+from litehrnet_mm.engine.divergence import check_finite
 from litehrnet_mm.engine.messages import warn
 
 INTERIM = 'interim_ckpt'
@@ -97,6 +100,43 @@ class ReplacingHook(CheckpointHook):
         ]
         hub.update_info(OUTDATED, [path for path in others if not self._remove(path)])
 
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
+        """Save the new best one and its score first, only then remove the one before.
+
+        MMEngine would do the latter first.
+        """
+        if not self.save_best:
+            return
+        check_finite(runner, runner.iter)
+        before, last = self._best(), self.last_ckpt
+        known = dict(runner.message_hub.runtime_info)
+        self._set_best(dict.fromkeys(before))
+        self.last_ckpt, error = None, None  # MMEngine would save again, too
+        try:
+            super()._save_best_checkpoint(runner, metrics)
+        except OSError as refused:
+            error = refused
+        self.last_ckpt = last
+        new = {key: path for key, path in self._best().items() if path}
+        try:
+            agree(error, 'the best checkpoint')
+        except OSError as refused:
+            self._set_best(before)
+            restore(runner, known)
+            for path in {*new.values()} - {*before.values()}:
+                self._remove(path)
+            log_failure('the best checkpoint', refused, last)
+            return
+        self._set_best({**before, **new})
+        replaced = [before[key] for key in new if before.get(key)]
+        self._outdate(runner, [old for old in replaced if old not in new.values()])
+        if new and last is not None:
+            step = runner.epoch if self.by_epoch else runner.iter
+            meta = dict(epoch=runner.epoch, iter=runner.iter)
+            self._save_checkpoint_with_step(runner, step, meta)
+        elif new:  # no checkpoint has a score yet
+            self._remove_outdated(runner)
+
     def _best(self) -> dict[str, str | None]:
         """The best checkpoint by each metric; one metric alone has no name here."""
         if len(self.key_indicators) == 1:
@@ -136,3 +176,24 @@ def restore(runner: Runner, known: dict[str, Any]) -> None:
 def is_same(path: str | None, folder: str, name: str) -> bool:
     """Whether a path is that of a name in a folder."""
     return bool(path) and Path(path).resolve() == Path(folder, name).resolve()
+
+
+def log_failure(name: str, error: OSError, previous: str | None) -> str:
+    """Log that training goes on though a checkpoint could not be saved.
+
+    Args:
+        name: Of the checkpoint.
+        error: Of the disk.
+        previous: The checkpoint before.
+
+    Returns:
+        What could not be saved, and why.
+    """
+    failure = f'{name} could not be saved: {error.strerror or error}'
+    print_log(
+        f'{failure}. Training goes on; the newest whole checkpoint is '
+        f'{previous or "none so far"}',
+        'current',
+        logging.ERROR,
+    )
+    return failure

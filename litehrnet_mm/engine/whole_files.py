@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and finding the newest whole checkpoint."""
+"""Finding the newest whole checkpoint of a run."""
 
 from __future__ import annotations
 
@@ -6,94 +6,21 @@ import math
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any, Callable
-
-from mmengine.fileio import LocalBackend, register_backend
 
 from litehrnet_mm.checkpoints.archives import check_archive
 from litehrnet_mm.checkpoints.files import is_local, read_checkpoint
 from litehrnet_mm.checkpoints.pickles import HarmfulError
 from litehrnet_mm.cli import UserError
-from litehrnet_mm.writing import PART, bring_to_disk, give_name, written_whole
+from litehrnet_mm.engine.storing import drop_part, name_part, part_of
+from litehrnet_mm.writing import PART
 
 LAST = 'last_checkpoint'
 """The file of a work folder in which MMEngine names its newest checkpoint."""
 NAMES = ('iter_{}.pth', 'epoch_{}.pth')
 """Of checkpoints, where ``filename_tmpl`` says no other; at SIGTERM also then."""
-
-
-def write_part(path: Path, content: bytes) -> None:
-    """Write a file under another name, to the disk; :func:`name_part` gives it its own.
-
-    Whatever ends the process meanwhile, a file that was there before stays as it was.
-
-    Raises:
-        OSError: If it cannot be written, as on a full disk; nothing of it is left.
-    """
-    with _dropped_if_refused(path) as part:
-        part.write_bytes(content)
-        bring_to_disk(part)
-
-
-def name_part(path: Path) -> None:
-    """Give a file its name that :func:`write_part` has written.
-
-    Raises:
-        OSError: If it cannot be; nothing of it is left.
-    """
-    with _dropped_if_refused(path) as part:
-        give_name(part, path)
-
-
-@contextmanager
-def _dropped_if_refused(path: Path) -> Iterator[Path]:
-    """Give a file's other name, and leave nothing under it if the disk refuses."""
-    try:
-        yield _part(path)
-    except OSError as error:
-        drop_part(path)
-        raise _named(error, path) from error
-
-
-def drop_part(path: Path) -> None:
-    """Remove what :func:`write_part` wrote, if it did.
-
-    A disk that refuses this as well does not hide what it refused before.
-    """
-    with suppress(OSError):
-        _part(path).unlink()
-
-
-def _part(path: Path) -> Path:
-    return path.with_name(path.name + PART)
-
-
-def _named(error: OSError, path: Path) -> OSError:
-    """The error with the file's name, which one of writing does not have."""
-    return OSError(error.errno, error.strerror or str(error), str(path))
-
-
-class WholeFiles(LocalBackend):
-    """MMEngine's local files, which are there whole or not at all."""
-
-    def put(self, obj: bytes | memoryview, filepath: str | Path) -> None:
-        """Write a file; arguments as MMEngine's."""
-        path = Path(filepath)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with written_whole(path, _part(path)) as part:
-                part.write_bytes(obj)
-        except OSError as error:
-            raise _named(error, path) from error
-
-
-BACKEND = 'litehrnet_mm_whole_files'
-LOCAL = (None, {}, dict(backend='local'), dict(backend='disk'))
-"""Settings that stand for local files, which MMEngine would write in place."""
-register_backend(BACKEND, WholeFiles, force=True)
 
 
 def is_whole(path: Path) -> bool:
@@ -209,7 +136,7 @@ def _places(folder: Path, out_dir: str | None, template: str) -> Iterator[Path]:
     own = os.path.basename(os.path.abspath(folder))
     if out_dir is not None and is_local(str(out_dir)):
         yield Path(out_dir, own)
-    for named in map(_read_name, (_part(folder / LAST), folder / LAST)):
+    for named in map(_read_name, (part_of(folder / LAST), folder / LAST)):
         if named is None or named.parent == Path():
             continue
         if not _may_be_checkpoint(named.name, template):
@@ -249,7 +176,7 @@ def _begun(last: Path) -> Path | None:
     It is newer than what was named before; else it is one of the same name that an
     earlier run had left, and that was to be replaced.
     """
-    part = _part(last)
+    part = part_of(last)
     found = _named_in(part)
     try:
         before = last if last.is_file() else part

@@ -18,7 +18,8 @@ from mmengine.runner import save_checkpoint
 from litehrnet_mm.engine import checkpointing, replacing
 from litehrnet_mm.engine.checkpointing import WholeCheckpointHook
 from litehrnet_mm.engine.replacing import INTERIM, OUTDATED
-from litehrnet_mm.engine.whole_files import LAST, WholeFiles
+from litehrnet_mm.engine.storing import WholeFiles
+from litehrnet_mm.engine.whole_files import LAST
 
 
 class Run(SimpleNamespace):
