@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import pickle
-from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +22,24 @@ from litehrnet_mm.cli import UserError, make_folder
 from litehrnet_mm.engine import gradients
 from litehrnet_mm.engine.divergence import check_finite
 from litehrnet_mm.engine.evaluating import note_due
-from litehrnet_mm.engine.replacing import ReplacingHook, agree, is_same, restore
-from litehrnet_mm.engine.whole_files import (
+from litehrnet_mm.engine.replacing import (
+    INTERIM,
+    KEPT,
+    ReplacingHook,
+    agree,
+    is_same,
+    log_failure,
+    restore,
+)
+from litehrnet_mm.engine.storing import (
     BACKEND,
-    LAST,
-    PART,
+    LOCAL,
     drop_part,
     name_part,
-    settle_last,
     write_part,
 )
+from litehrnet_mm.engine.whole_files import LAST, drop_parts, settle_last
 from litehrnet_mm.registry import HOOKS
-
-INTERIM = 'interim_ckpt'
-"""Under this name a run knows the checkpoint that it saved between regular ones."""
 
 
 @HOOKS.register_module()
@@ -59,8 +61,8 @@ class WholeCheckpointHook(ReplacingHook):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         on_disk = self.out_dir is None or is_local(str(self.out_dir))
-        if on_disk and self.backend_args is None and self.file_client_args is None:
-            self.backend_args = dict(backend=BACKEND)
+        if on_disk and self.backend_args in LOCAL and self.file_client_args in LOCAL:
+            self.backend_args, self.file_client_args = dict(backend=BACKEND), None
         self.failure: str | None = None
         self._gradients: dict[str, Any] = {}
 
@@ -70,6 +72,8 @@ class WholeCheckpointHook(ReplacingHook):
         Raises:
             UserError: If the folder for checkpoints cannot be made.
         """
+        # MMEngine would remove what is too many by now, of whichever run it is.
+        kept = runner.message_hub.pop_info(KEPT, []) if runner._resume else []
         super().before_train(runner)
         if is_local(str(self.out_dir)):
             make_folder(Path(self.out_dir), 'the folder for checkpoints,')
@@ -78,13 +82,10 @@ class WholeCheckpointHook(ReplacingHook):
             resumed = find_latest_checkpoint(runner.work_dir)
         if is_main_process():
             settle_last(Path(runner.work_dir))
-            for part in Path(self.out_dir).glob(f'*.pth{PART}'):
-                part.unlink(missing_ok=True)
+            drop_parts(Path(self.out_dir), self.filename_tmpl)
         if runner._resume:
             self._name_last(runner, resumed)
-            self._settle_outdated(runner, resumed)
-        if self.save_best:
-            self._set_best({key: self._own(path) for key, path in self._best().items()})
+            self._go_on_from(runner, resumed, kept)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Go on with gradients that waited."""
@@ -97,17 +98,17 @@ class WholeCheckpointHook(ReplacingHook):
             checkpoint[gradients.KEY] = self._gradients
 
     def after_train(self, runner: Runner) -> None:
-        """See that what training ended with was saved.
+        """See that what training ended with was saved, and publish it.
 
         Raises:
             UserError: If it was not.
         """
-        super().after_train(runner)
         if self.failure is not None:
             raise UserError(
                 f'{self.failure}; the newest whole checkpoint is '
                 f'{self.last_ckpt or "none"}: make room, and train with --resume'
             )
+        super().after_train(runner)
 
     def save_now(self, runner: Runner, done: int) -> str:
         """Save between iterations, whenever that is, for ``--resume`` to go on from.
@@ -127,7 +128,8 @@ class WholeCheckpointHook(ReplacingHook):
         name = f'iter_{done}.pth'
         hub, path = runner.message_hub, os.path.join(self.out_dir, name)
         before = hub.runtime_info.get(INTERIM)
-        if path != self.last_ckpt:  # which a regular save may have written just now
+        # A regular save may have written it just now.
+        if not is_same(self.last_ckpt, self.out_dir, name):
             hub.update_info(INTERIM, path)
         if before and before != path:
             self._outdate(runner, [before])
@@ -190,10 +192,7 @@ class WholeCheckpointHook(ReplacingHook):
         known = dict(runner.message_hub.runtime_info)
         before = list(self.keep_ckpt_ids) if self.max_keep_ckpts > 0 else []
         kept = [number for number in before if number != step] + [step]
-        outdated = kept[: -self.max_keep_ckpts] if self.max_keep_ckpts > 0 else []
-        self._keep(runner, kept[len(outdated) :])
-        names = [self.filename_tmpl.format(number) for number in outdated]
-        self._outdate(runner, [os.path.join(self.out_dir, old) for old in names])
+        self._outdate(runner, self._keep(runner, kept))
         name, previous = self.filename_tmpl.format(step), self.last_ckpt
         interim = known.get(INTERIM)
         if interim and self.save_optimizer and os.path.basename(interim) != name:
@@ -207,51 +206,9 @@ class WholeCheckpointHook(ReplacingHook):
             restore(runner, known)
             self._keep(runner, before)
             if self.failure is None and is_same(previous, self.out_dir, name):
-                _log_failure(f'the new best score in {name}', error, previous)
+                log_failure(f'the new best score in {name}', error, previous)
             else:
-                self.failure = _log_failure(name, error, previous)
-
-    def _keep(self, runner: Runner, numbers: list[int]) -> None:
-        if self.max_keep_ckpts > 0:
-            self.keep_ckpt_ids = deque(numbers, self.max_keep_ckpts)
-            runner.message_hub.update_info('keep_ckpt_ids', numbers)
-
-    def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
-        """Save the new best one and its score first, only then remove the one before.
-
-        MMEngine would do the latter first.
-        """
-        if not self.save_best:
-            return
-        check_finite(runner, runner.iter)
-        before, last = self._best(), self.last_ckpt
-        known = dict(runner.message_hub.runtime_info)
-        self._set_best(dict.fromkeys(before))
-        self.last_ckpt, error = None, None  # MMEngine would save again, too
-        try:
-            super()._save_best_checkpoint(runner, metrics)
-        except OSError as refused:
-            error = refused
-        self.last_ckpt = last
-        new = {key: path for key, path in self._best().items() if path}
-        try:
-            agree(error, 'the best checkpoint')
-        except OSError as refused:
-            self._set_best(before)
-            restore(runner, known)
-            for path in {*new.values()} - {*before.values()}:
-                self._remove(path)
-            _log_failure('the best checkpoint', refused, last)
-            return
-        self._set_best({**before, **new})
-        replaced = [before[key] for key in new if before.get(key)]
-        self._outdate(runner, [old for old in replaced if old not in new.values()])
-        if new and last is not None:
-            step = runner.epoch if self.by_epoch else runner.iter
-            meta = dict(epoch=runner.epoch, iter=runner.iter)
-            self._save_checkpoint_with_step(runner, step, meta)
-        elif new:  # no checkpoint has a score yet
-            self._remove_outdated(runner)
+                self.failure = log_failure(name, error, previous)
 
     @master_only
     def _publish_model(self, runner: Runner, ckpt_path: str | None) -> None:
@@ -264,26 +221,3 @@ class WholeCheckpointHook(ReplacingHook):
         path = f'{os.path.splitext(ckpt_path)[0]}-{digest[:8]}.pth'
         save_checkpoint(chosen, path, backend_args=self.backend_args)
         print_log(f'{ckpt_path} is published as {path}', 'current')
-
-    def _best(self) -> dict[str, str | None]:
-        """The best checkpoint by each metric; one metric alone has no name here."""
-        if len(self.key_indicators) == 1:
-            return {'': self.best_ckpt_path}
-        return dict(self.best_ckpt_path_dict)
-
-    def _set_best(self, paths: dict[str, str | None]) -> None:
-        if '' in paths:
-            self.best_ckpt_path = paths['']
-        else:
-            self.best_ckpt_path_dict = dict(paths)
-
-
-def _log_failure(name: str, error: OSError, previous: str | None) -> str:
-    failure = f'{name} could not be saved: {error.strerror or error}'
-    print_log(
-        f'{failure}. Training goes on; the newest whole checkpoint is '
-        f'{previous or "none so far"}',
-        'current',
-        logging.ERROR,
-    )
-    return failure

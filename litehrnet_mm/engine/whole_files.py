@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and finding the newest whole checkpoint."""
+"""Finding the newest whole checkpoint of a run."""
 
 from __future__ import annotations
 
@@ -10,80 +10,17 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Callable
 
-from mmengine.fileio import LocalBackend, register_backend
-
 from litehrnet_mm.checkpoints.archives import check_archive
 from litehrnet_mm.checkpoints.files import is_local, read_checkpoint
 from litehrnet_mm.checkpoints.pickles import HarmfulError
 from litehrnet_mm.cli import UserError
-from litehrnet_mm.writing import PART, bring_to_disk, give_name, written_whole
+from litehrnet_mm.engine.storing import drop_part, name_part, part_of
+from litehrnet_mm.writing import PART
 
 LAST = 'last_checkpoint'
 """The file of a work folder in which MMEngine names its newest checkpoint."""
 NAMES = ('iter_{}.pth', 'epoch_{}.pth')
 """Of checkpoints, where ``filename_tmpl`` says no other; at SIGTERM also then."""
-
-
-def write_part(path: Path, content: bytes) -> None:
-    """Write a file under another name, to the disk; :func:`name_part` gives it its own.
-
-    Whatever ends the process meanwhile, a file that was there before stays as it was.
-
-    Raises:
-        OSError: If it cannot be written, as on a full disk; nothing of it is left.
-    """
-    part = _part(path)
-    try:
-        part.write_bytes(content)
-        bring_to_disk(part)
-    except OSError as error:
-        drop_part(path)
-        raise _named(error, path) from error
-
-
-def name_part(path: Path) -> None:
-    """Give a file its name that :func:`write_part` has written.
-
-    Raises:
-        OSError: If it cannot be; nothing of it is left.
-    """
-    try:
-        give_name(_part(path), path)
-    except OSError as error:
-        drop_part(path)
-        raise _named(error, path) from error
-
-
-def drop_part(path: Path) -> None:
-    """Remove what :func:`write_part` wrote, if it did."""
-    _part(path).unlink(missing_ok=True)
-
-
-def _part(path: Path) -> Path:
-    return path.with_name(path.name + PART)
-
-
-def _named(error: OSError, path: Path) -> OSError:
-    """The error with the file's name, which one of writing does not have."""
-    return OSError(error.errno, error.strerror or str(error), str(path))
-
-
-class WholeFiles(LocalBackend):
-    """MMEngine's local files, which are there whole or not at all."""
-
-    def put(self, obj: bytes | memoryview, filepath: str | Path) -> None:
-        """Write a file; arguments as MMEngine's."""
-        path = Path(filepath)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with written_whole(path, _part(path)) as part:
-                part.write_bytes(obj)
-        except OSError as error:
-            raise _named(error, path) from error
-
-
-BACKEND = 'litehrnet_mm_whole_files'
-register_backend(BACKEND, WholeFiles, force=True)
 
 
 def is_whole(path: Path) -> bool:
@@ -121,6 +58,19 @@ def newest_checkpoint(
     return None, passed
 
 
+def drop_parts(folder: Path, template: str) -> None:
+    """Remove what ended runs had begun to write of checkpoints.
+
+    Args:
+        folder: For checkpoints.
+        template: What the hook calls them: its ``filename_tmpl``.
+    """
+    for part in _files_in(folder):
+        whole = part.with_suffix('')
+        if part.suffix == PART and _may_be_checkpoint(whole.name, template):
+            drop_part(whole)
+
+
 def settle_last(folder: Path) -> None:
     """Finish naming the last checkpoint, or undo it, where an ended run had begun to.
 
@@ -155,11 +105,11 @@ def _candidates(folder: Path, settings: Mapping[str, Any]) -> Iterator[Path]:
 
 def _numbered(folder: Path, settings: Mapping[str, Any]) -> Iterator[Path]:
     """Those whose names have a number, from that of the most iterations on."""
-    names = dict.fromkeys([*NAMES, settings.get('filename_tmpl') or NAMES[0]])
-    forms = [re.compile(_form(name)) for name in names]
+    template = settings.get('filename_tmpl') or NAMES[0]
+    forms = [re.compile(_form(name)) for name in dict.fromkeys([*NAMES, template])]
     kinds: list[dict[Path, tuple[int, ...]]] = [{} for _ in forms]
-    for place in _places(folder, settings.get('out_dir')):
-        for path in _checkpoints_in(place):
+    for place in _places(folder, settings.get('out_dir'), template):
+        for path in _files_in(place):
             for form, kind in zip(forms, kinds):
                 if found := form.fullmatch(path.name):
                     kind[path] = tuple(map(int, found.groups()))
@@ -171,14 +121,25 @@ def _form(name: str) -> str:
     return r'(\d+)'.join(map(re.escape, re.split(r'\{[^{}]*\}', name)))
 
 
-def _places(folder: Path, out_dir: str | None) -> Iterator[Path]:
+def _may_be_checkpoint(name: str, template: str) -> bool:
+    """Whether a file is called ``*.pth``, or as the hook's ``filename_tmpl`` says.
+
+    The best ones have names of the latter kind, too.
+    """
+    form = f'(best_.+_)?{_form(template)}'
+    return name.endswith('.pth') or bool(re.fullmatch(form, name))
+
+
+def _places(folder: Path, out_dir: str | None, template: str) -> Iterator[Path]:
     """The folders in which checkpoints of a run may be."""
     yield folder
     own = os.path.basename(os.path.abspath(folder))
     if out_dir is not None and is_local(str(out_dir)):
         yield Path(out_dir, own)
-    for named in map(_read_name, (_part(folder / LAST), folder / LAST)):
-        if named is None or named.suffix != '.pth' or named.parent == Path():
+    for named in map(_read_name, (part_of(folder / LAST), folder / LAST)):
+        if named is None or named.parent == Path():
+            continue
+        if not _may_be_checkpoint(named.name, template):
             continue
         # Not that of another run, whose folder was copied, or this one's former name.
         moved = out_dir is not None and named.parent.name != own
@@ -194,9 +155,9 @@ def _is_of_another(named: Path, folder: Path) -> bool:
         return False
 
 
-def _checkpoints_in(folder: Path) -> list[Path]:
+def _files_in(folder: Path) -> list[Path]:
     try:
-        return [*folder.glob('*.pth')]
+        return [*folder.iterdir()]
     except (OSError, ValueError):  # of a name that no folder can have
         return []
 
@@ -215,7 +176,7 @@ def _begun(last: Path) -> Path | None:
     It is newer than what was named before; else it is one of the same name that an
     earlier run had left, and that was to be replaced.
     """
-    part = _part(last)
+    part = part_of(last)
     found = _named_in(part)
     try:
         before = last if last.is_file() else part

@@ -16,7 +16,7 @@ from runs import assert_same
 
 from litehrnet_mm.checkpoints.files import read_checkpoint
 from litehrnet_mm.cli import UserError
-from litehrnet_mm.engine import checkpointing, replacing
+from litehrnet_mm.engine import checkpointing, replacing, storing
 from litehrnet_mm.engine.launch import train
 
 
@@ -308,3 +308,13 @@ def test_a_folder_for_checkpoints_that_cannot_be_made(prepare, tmp_path):
     line = f'cannot write to the folder for checkpoints, {begun}/work: Not a directory'
     with pytest.raises(UserError, match=line):
         train(cfg)
+
+
+@pytest.mark.parametrize('settings', [{}, {'backend': 'local'}, {'backend': 'disk'}])
+@pytest.mark.parametrize('name', ['backend_args', 'file_client_args'])
+def test_what_is_said_to_be_on_a_disk_is_whole_there(name, settings):
+    hook = checkpointing.WholeCheckpointHook(**{name: settings})
+    assert hook.backend_args == dict(backend=storing.BACKEND)
+    assert hook.file_client_args is None
+    hook = checkpointing.WholeCheckpointHook(**{name: dict(backend='petrel')})
+    assert getattr(hook, name) == dict(backend='petrel')

@@ -16,6 +16,7 @@ from litehrnet_mm.engine.starting import read_start
 from litehrnet_mm.engine.whole_files import (
     LAST,
     PART,
+    drop_parts,
     newest_checkpoint,
     settle_last,
 )
@@ -113,7 +114,9 @@ def test_no_other_is_read_if_the_named_one_will_do(tmp_path, monkeypatch):
     assert not read
 
 
-@pytest.mark.parametrize('template', ['ckpt_{}.pth', 'a.{:04d}+.pth'])
+@pytest.mark.parametrize(
+    'template', ['ckpt_{}.pth', 'a.{:04d}+.pth', 'net_{}.pt', 'a.{}']
+)
 def test_names_of_the_hooks_own(tmp_path, template):
     for number in (9, 10):
         save(tmp_path / template.format(number), number)
@@ -124,6 +127,29 @@ def test_names_of_the_hooks_own(tmp_path, template):
     at_sigterm = save(tmp_path / 'iter_11.pth', 11)
     named = config(tmp_path, filename_tmpl=template)
     assert read_start(named)[0] == str(at_sigterm)
+
+
+def test_names_of_the_hooks_own_where_the_last_one_was(tmp_path):
+    """It is named, and gone; ``out_dir`` is that of the run before."""
+    two = save(tmp_path / 'out/work/net_2.pt', 2)
+    work = tmp_path / 'work'
+    work.mkdir()
+    (work / LAST).write_text(str(two.with_name('net_3.pt')))
+    assert newest_checkpoint(work, settings=dict(filename_tmpl='net_{}.pt'))[0] == two
+    assert newest_checkpoint(work) == (None, [])
+
+
+@pytest.mark.parametrize('template', ['epoch_{}.pth', 'net_{}.pt', 'a.{}'])
+def test_what_was_begun_goes_by_the_hooks_own_names(tmp_path, template):
+    name = template.format(3)
+    begun = [name, f'best_AP_{name}', 'iter_4.pth', 'epoch_3-1a2b3c4d.pth']
+    others = [name, 'x.part', '.part', 'a', f'my_{name[:-1]}x.part']
+    for other in others:
+        (tmp_path / other).touch()
+    for whole in begun:
+        (tmp_path / f'{whole}{PART}').touch()
+    drop_parts(tmp_path, template)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(others)
 
 
 @pytest.mark.parametrize('settings', [{}, dict(out_dir='s3://bucket/x')])
