@@ -3,16 +3,18 @@
     python tests/faults/kill_and_resume.py --kills 20
 
 Kills are SIGKILL: while it starts, at a step, while it evaluates, while it writes a
-checkpoint, and while it names it as the last one; in trainings that go by epochs and in
-ones that go by iterations. After each, every checkpoint in the work folder must be
-whole, and no more may be lost than the work since the last one that the run said it
-would save. The next run must resume from that of the most iterations. At the end the
-weights must be those of the run that nothing happened to, bit for bit. Exit status 0 if
-all that holds.
+checkpoint, and between the names of a checkpoint and of ``last_checkpoint``, where such
+a run is held for a second; in trainings that go by epochs and in ones that go by
+iterations. But for those while it starts, a run has saved a checkpoint by then. After
+each, every checkpoint in the work folder must be whole, and no more may be lost than
+the work since the last one that the run had saved by its log. The next run must resume
+from that of the most iterations. At the end the weights must be those of the run that
+nothing happened to, bit for bit. Exit status 0 if all that holds.
 """
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import signal
@@ -25,7 +27,9 @@ from pathlib import Path
 
 from runs import (
     BATCHES,
+    CONFIG,
     INTERVAL,
+    ROOT,
     STEP,
     assert_same,
     command,
@@ -35,29 +39,39 @@ from runs import (
 )
 
 from litehrnet_mm.checkpoints.files import read_checkpoint
-from litehrnet_mm.cli import tool_parser
+from litehrnet_mm.cli import positive, tool_parser
 from litehrnet_mm.engine.whole_files import LAST, PART, is_whole
 
-MOMENTS = ('writing', 'evaluation', 'step', 'naming', 'start')
+MOMENTS = ('writing', 'evaluation', 'step', 'start', 'naming')
 RESUMED = re.compile(r'resumed epoch: \d+, iter: (\d+)')
 SAVING = re.compile(r'Saving checkpoint at (\d+) (epochs|iterations)')
+GOES_ON = re.compile(r'(?:Epoch|Iter)\((?:train|val)\)')
+VALIDATES = re.compile(r'\(val\).*\[1/2\]')
+HELD = f"""\
+_base_ = {str(ROOT / CONFIG)!r}
+custom_imports = dict(imports=['litehrnet_mm', 'held_naming'])
+"""
+FINDS = dict(PYTHONPATH=os.pathsep.join([str(ROOT), str(Path(__file__).parent)]))
 
 
 def kill_once(
     run: subprocess.Popen, work: Path, log: Path, moment: str, chance: random.Random
 ) -> bool:
     """Kill a run at such a moment; whether it had not ended by itself before."""
+    before = {*work.glob('*.pth')}
     if moment == 'start':
         alive = wait_for(run, log, lambda: True)
         time.sleep(chance.uniform(0, 8))
     else:
+        alive = wait_for(run, log, lambda: {*work.glob('*.pth')} - before)
+        begun = len(log.read_text())
         seen = {
-            'step': lambda: STEP.search(log.read_text()),
-            'evaluation': lambda: re.search(r'\(val\).*\[1/2\]', log.read_text()),
+            'step': lambda: STEP.search(log.read_text(), begun),
+            'evaluation': lambda: VALIDATES.search(log.read_text(), begun),
             'writing': lambda: any(work.glob(f'*.pth{PART}')),
             'naming': lambda: (work / f'{LAST}{PART}').exists(),
         }
-        alive = wait_for(run, log, seen[moment])
+        alive = alive and wait_for(run, log, seen[moment])
     if moment == 'step':
         time.sleep(chance.uniform(0, 1))
     run.send_signal(signal.SIGKILL)
@@ -79,14 +93,25 @@ def check(work: Path, said: str) -> int:
     for path in work.glob('*.pth'):
         assert is_whole(path), f'{path} is damaged'
         found = max(found, read_checkpoint(str(path))['meta']['iter'])
-    saving = [
-        int(number) * (BATCHES if unit == 'epochs' else 1)
-        for number, unit in SAVING.findall(said)
-    ]
-    # The last of them may just have been begun.
-    least = max(0, *map(int, RESUMED.findall(said)), *saving[:-1], 0)
+    least = max([0, *map(int, RESUMED.findall(said)), *saved_by(said)])
     assert found >= least, f'{least} iterations were saved, and {found} are left'
     return found
+
+
+def saved_by(said: str) -> list[int]:
+    """The iterations of each checkpoint that a run had done with: it went on then."""
+    return [
+        int(save[1]) * (BATCHES if save[2] == 'epochs' else 1)
+        for save in SAVING.finditer(said)
+        if GOES_ON.search(said, save.end())
+    ]
+
+
+def is_unnamed(work: Path) -> bool:
+    """Whether the newest checkpoint is not yet named as the last one."""
+    newest = max(work.glob('*.pth'), key=lambda path: path.stat().st_mtime_ns)
+    named = Path((work / LAST).read_text()) if (work / LAST).exists() else None
+    return newest != named and (work / f'{LAST}{PART}').read_text() == str(newest)
 
 
 def one_and_other(folder: Path, by_epoch: bool, kills: int, seed: int) -> Counter:
@@ -100,19 +125,25 @@ def one_and_other(folder: Path, by_epoch: bool, kills: int, seed: int) -> Counte
     write_people(people)
     length = (4 if by_epoch else 4 * INTERVAL) * (kills + 1)
     kind = dict(by_epoch=by_epoch, evaluate=True)
+    unit = 'epochs' if by_epoch else 'iterations'
+    print(f'{unit}: a run of {length} that is left alone', flush=True)
     run = start(command(people, alone, length, **kind), log)
     assert run.wait() == 0, log.read_text()
     words = command(people, work, length, '--resume', **kind)
+    config = folder / 'held.py'
+    config.write_text(HELD)
+    held = [str(config) if word == CONFIG else word for word in words]
     moments = MOMENTS if by_epoch else MOMENTS[::-1]
     done: Counter = Counter()
     saved = 0
     for moment in islice(cycle(moments), kills):
-        run = start(words, log)
+        run = start(held if moment == 'naming' else words, log, env=FINDS)
         assert kill_once(run, work, log, moment, chance), log.read_text()
         check_resumed(log.read_text(), saved)
         done[moment] += 1
         saved = check(work, log.read_text())
-        unit = 'epochs' if by_epoch else 'iterations'
+        assert saved or moment == 'start', 'nothing was saved before'
+        assert moment != 'naming' or is_unnamed(work), 'it was not between the names'
         print(f'{sum(done.values())}. {unit}, {moment}: {saved} left', flush=True)
     run = start(words, log)
     assert run.wait() == 0, log.read_text()
@@ -132,7 +163,7 @@ def main() -> None:
     """Run all."""
     parser = tool_parser(__doc__)
     add = parser.add_argument
-    add('--kills', type=int, default=20, help='default: %(default)s')
+    add('--kills', type=positive, default=20, help='default: %(default)s')
     add('--seed', type=int, default=0, help='of the moments; default: %(default)s')
     args = parser.parse_args()
     done: Counter = Counter()

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import kill_and_resume
 import pytest
 import torch
 from runs import ROOT, weights
@@ -27,6 +28,18 @@ def test_killed_runs_reach_the_same_weights():
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert 'bit for bit those of runs that were left alone' in done.stdout
+
+
+def test_only_what_a_run_had_done_with_counts_as_saved():
+    """By its log: it may have been killed while it saved what it names last."""
+    said = (
+        'Epoch(train) [1][2/2]\nSaving checkpoint at 1 epochs\nEpoch(val) [1][1/2]\n'
+        'Epoch(train) [2][2/2]\nSaving checkpoint at 2 epochs\n'
+    )
+    assert kill_and_resume.saved_by(said) == [2]
+    assert kill_and_resume.saved_by(said + 'Epoch(val) [2][1/2]\n') == [2, 4]
+    said = 'Saving checkpoint at 4 iterations\nIter(train) [5/8]\n'
+    assert kill_and_resume.saved_by(said) == [4]
 
 
 def test_a_loss_that_is_no_number_ends_the_run(prepare, watch, tmp_path):
