@@ -22,8 +22,9 @@ from litehrnet_mm.checkpoints.archives import (
     is_archive,
 )
 from litehrnet_mm.checkpoints.ncnn import FLOAT16_TAG, FLOAT32_TAG, MAGIC
-from litehrnet_mm.checkpoints.pickles import HarmfulError
+from litehrnet_mm.checkpoints.pickles import HarmfulError, UnfitError
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.compat import apply_compat
 from litehrnet_mm.values import shown
 
 # In the words of torch.load(weights_only=True).
@@ -36,6 +37,9 @@ PADDLE = re.compile(
     rb'\x80[\2-\4](\x95.{8})?(\}|ccollections\nOrderedDict\n|\x8c\x0bcollections)',
     re.DOTALL,
 )
+SAFETENSORS = re.compile(rb'.{6}\0\0\{', re.DOTALL)
+"""The length of its JSON, and how that begins."""
+GZIP = b'\x1f\x8b'
 CONVERTED_AS = {'ncnn': 'pp-tinypose', 'paddle': 'paddle'}
 """By kind of file, what tools/convert_checkpoint.py calls it."""
 
@@ -117,12 +121,18 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
             f'checkpoint {path} is of {kind}, not of PyTorch: convert it with python '
             f'tools/convert_checkpoint.py {CONVERTED_AS[kind]} {path} OUT.pth'
         )
+    apply_compat()
     try:
         if is_archive(_first_bytes(Path(path))):
             check_archive(path)
         else:
             check_old_form(Path(path).read_bytes())
         content = torch.load(path, map_location='cpu', weights_only=True)
+    except UnfitError as error:
+        raise UserError(
+            f'checkpoint {path} is not read: {error}; save its state dict alone, as '
+            'torch.save does by default'
+        ) from error
     except HarmfulError as error:
         raise _unreadable(path, str(error)) from error
     except pickle.UnpicklingError as error:
@@ -215,7 +225,17 @@ def _refusal(path: str | Path, text: str) -> UserError:
 
 def _unreadable(path: str | Path, reason: str) -> UserError:
     """For a file that could not be read, by what it is or else by the reason."""
-    text = _text(_first_bytes(Path(path)))
+    start = _first_bytes(Path(path))
+    if SAFETENSORS.match(start):
+        return UserError(
+            f'checkpoint {path} is of safetensors, not of PyTorch: save what '
+            'safetensors.torch.load_file reads of it with torch.save'
+        )
+    if start.startswith(GZIP):
+        return UserError(
+            f'checkpoint {path} is packed by gzip: unpack it with gzip -d first'
+        )
+    text = _text(start)
     if text is None:
         more = f' ({reason})' if reason else ''
         return UserError(f'checkpoint {path} is damaged or not a PyTorch file{more}')
