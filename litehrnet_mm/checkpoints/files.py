@@ -170,16 +170,15 @@ def check_finite(path: str | Path, weights: Mapping[str, torch.Tensor]) -> None:
 
 def not_finite(weights: Mapping[str, torch.Tensor]) -> list[str]:
     """Names of the tensors, which are plain ones, that hold NaN or infinity."""
-    return [key for key, value in weights.items() if not _is_finite(value)]
+    return [key for key, value in weights.items() if not is_finite(value)]
 
 
-def _is_finite(value: torch.Tensor) -> bool:
+def is_finite(value: torch.Tensor) -> bool:
+    """Whether a plain tensor holds neither NaN nor infinity."""
     if not (value.is_floating_point() or value.is_complex()):
         return True
-    storage = value.untyped_storage()
-    if value.numel() * value.element_size() > storage.nbytes():
-        # Repeated by its strides, and larger than its file at will.
-        value = value.new_empty(0).set_(storage)
+    if is_repeated(value):
+        value = value.new_empty(0).set_(value.untyped_storage())
     try:
         value = value.float() if value.element_size() == 1 else value
         return bool(torch.isfinite(value).all())
@@ -187,16 +186,22 @@ def _is_finite(value: torch.Tensor) -> bool:
         return True
 
 
+def is_repeated(value: torch.Tensor) -> bool:
+    """Whether a tensor's strides repeat numbers: it is larger than its file at will."""
+    return value.numel() * value.element_size() > value.untyped_storage().nbytes()
+
+
 def _is_state_dict(value: Any) -> bool:
     return (
         isinstance(value, dict)
         and len(value) > 0
         and all(isinstance(key, str) for key in value)
-        and all(_is_plain_tensor(item) for item in value.values())
+        and all(is_plain_tensor(item) for item in value.values())
     )
 
 
-def _is_plain_tensor(value: Any) -> bool:
+def is_plain_tensor(value: Any) -> bool:
+    """Whether a value is a dense tensor of plain numbers on the CPU."""
     return (
         isinstance(value, torch.Tensor)
         and value.layout == torch.strided
