@@ -1,7 +1,8 @@
 """What a current PyTorch and ``mmcv-lite`` need before OpenMMLab runs on them.
 
-Applied once, on ``import litehrnet_mm``. Every part looks first whether it is needed
-and says at DEBUG level what it did:
+Applied once: when MMEngine has been imported, if :mod:`litehrnet_mm` was before, and
+before a checkpoint is read. Every part looks first whether it is needed and says at
+DEBUG level what it did:
 
 * without compiled operators (``mmcv-lite``), ``import mmdet`` and with it
   ``import mmpose.models`` fail. The loader of those operators gets stand-ins: of
@@ -51,6 +52,8 @@ class MissingOperatorError(RuntimeError):
 def apply_compat() -> None:
     """Apply each part that this environment needs; later calls do nothing."""
     global _applied
+    import mmengine  # noqa: F401  # which applies it, too: not in the midst of it
+
     if _applied:
         return
     # Of MMEngine, once for each config that is read; nothing a user can act on.

@@ -6,6 +6,7 @@ import errno
 import gc
 import json
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,10 +19,17 @@ MOST_BYTES = 2 << 30
 MOST_MEMORY = 2 << 30
 """Of lists, objects and texts that JSON is decoded to; COCO's annotations take half of
 it."""
-TAKEN = {b'[': 110, b'{': 240, b'"': 90}
+TAKEN = {b'[': 110, b'{': 240, b'"': 120}
 """Bytes that each of these stands for at most, by measure, in a file that has little
 else. Numbers take some ten times their letters and are left out: files of COCO, of
 hundreds of megabytes, consist of them."""
+TEXT, NEW_KEY, KEY = 110, 240, 60
+"""Bytes that a text takes at most, a key when it is first met, and one met before, of
+which there is only the place in its object: most keys are the same in each object."""
+TEXTS = re.compile(rb'"([^"]*)"?(\s*:)?')
+ESCAPES = {rb'\\': b'\0\0', rb'\"': b'\0\1'}
+"""What stands for them, one after the other, in a search for where texts end: what no
+text may have."""
 
 UTF_8_MARK, UTF_16_MARKS = b'\xef\xbb\xbf', (b'\xff\xfe', b'\xfe\xff')
 
@@ -81,18 +89,46 @@ def as_text(content: bytes) -> str:
         ) from error
 
 
+def check_memory(content: bytes) -> None:
+    """Refuse JSON that would take more than :data:`MOST_MEMORY` once it is decoded.
+
+    Raises:
+        ValueError: If it might; to be said behind the file's name.
+    """
+    needed = sum(size * content.count(sign) for sign, size in TAKEN.items())
+    if needed > MOST_MEMORY and _is_too_much(content):
+        raise ValueError(
+            'has so many lists, objects and texts that they may take more than '
+            f'{MOST_MEMORY >> 30} GB of memory: split it into several files'
+        )
+
+
+def _is_too_much(content: bytes) -> bool:
+    """Whether that holds with each text looked at, some seconds for millions."""
+    needed = sum(TAKEN[sign] * content.count(sign) for sign in (b'[', b'{'))
+    for escape, stand_in in ESCAPES.items():
+        content = content.replace(escape, stand_in)
+    known: set[bytes] = set()
+    for found in TEXTS.finditer(content):
+        if needed > MOST_MEMORY:
+            break
+        if found[2] is None:
+            needed += TEXT
+        elif found[1] in known:
+            needed += KEY
+        else:
+            needed += NEW_KEY
+            known.add(found[1])
+    return needed > MOST_MEMORY
+
+
 def as_json(content: bytes) -> Any:
     """Decode JSON in plain UTF-8.
 
     Raises:
-        ValueError: If it is none; to be said behind the file's name.
+        ValueError: If it is none, or too much; to be said behind the file's name.
     """
-    needed = sum(size * content.count(sign) for sign, size in TAKEN.items())
-    if needed > MOST_MEMORY:
-        raise ValueError(
-            f'has so many lists, objects and texts that they would take '
-            f'{needed / 2**30:.1f} GB of memory, more than {MOST_MEMORY >> 30} GB'
-        )
+    check_memory(content)
     text = as_text(content)
     collects = gc.isenabled()
     gc.disable()  # it would look at all lists over and over, and find nothing

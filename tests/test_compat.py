@@ -65,10 +65,10 @@ logger = logging.getLogger('litehrnet_mm.compat')
 logger.addHandler(handler)
 logger.setLevel(logging.DEBUG)
 
-import litehrnet_mm
+from litehrnet_mm.compat import MissingOperatorError, apply_compat
+apply_compat()  # as reading a checkpoint does, before MMEngine was imported
 import mmcv.ops, mmdet.models, mmpose.models, mmseg.models, mmpretrain.models
 import torch
-from litehrnet_mm.compat import MissingOperatorError, apply_compat
 from mmengine.utils.dl_utils import mmcv_full_available
 apply_compat()
 
@@ -187,6 +187,16 @@ def test_a_part_that_failed_is_tried_again(not_applied, monkeypatch):
             compat.apply_compat()
     compat.apply_compat()
     assert compat._applied
+
+
+def test_a_checkpoint_is_read_before_anything_else(not_applied, tmp_path):
+    known = torch.serialization.get_safe_globals()
+    torch.serialization.clear_safe_globals()
+    torch.save(dict(state_dict=dict(a=torch.ones(1)), b=np.float64(2)), tmp_path / 'x')
+    try:
+        assert read_checkpoint(tmp_path / 'x')['b'] == 2
+    finally:
+        torch.serialization.add_safe_globals(known)
 
 
 # --- checkpoints ----------------------------------------------------------------------
@@ -438,12 +448,11 @@ def test_the_payloads_would_run(tmp_path):
         assert marker.exists()
 
 
-@pytest.mark.filterwarnings('ignore:Detected pickle protocol 4')
 def test_pickle_of_a_newer_protocol_is_refused(tmp_path):
     path, marker = tmp_path / 'a.pth', tmp_path / 'marker'
     path.write_bytes(pickle.dumps(make_payload('system', marker), protocol=4))
     assert max(op.proto for op, _, _ in pickletools.genops(path.read_bytes())) == 4
-    with pytest.raises(UserError, match=r'a\.pth') as refused:
+    with pytest.raises(UserError, match=r'a\.pth is not read: .*protocol 4') as refused:
         read_checkpoint(path)
     assert '\n' not in str(refused.value)
     assert not marker.exists()

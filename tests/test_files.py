@@ -7,9 +7,11 @@ import json
 import os
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from coco_targets import annotations
+from image_targets import HEIGHT, WIDTH, film_seeds
 from mmengine import fileio
 
 import litehrnet_mm.engine  # noqa: F401  # has MMEngine read regular files only
@@ -31,6 +33,7 @@ from litehrnet_mm.engine.mask_files import check_headers, check_sums
 from litehrnet_mm.engine.mask_loading import Labels
 from litehrnet_mm.evaluation.coco_keypoints import read_persons
 from litehrnet_mm.files import as_text, read_regular
+from litehrnet_mm.prediction import sources
 from litehrnet_mm.prediction.boxes import FileBoxes
 from litehrnet_mm.prediction.inputs import report_damaged
 from litehrnet_mm.prediction.onnx_check import check_onnx
@@ -181,6 +184,20 @@ def test_a_list_of_films_is_no_film(content, tmp_path):
     (tmp_path / 'c.mp4').write_text(content)
     with pytest.raises(UserError, match=r'c\.mp4 cannot be read: it is none'):
         open_sources([str(tmp_path / 'c.mp4')])
+
+
+def test_a_film_of_images_that_take_gigabytes(tmp_path, monkeypatch):
+    path = tmp_path / 'c.avi'
+    path.write_bytes(film_seeds()[0]['x.avi'])
+    read = []
+    monkeypatch.setattr(sources, 'MOST_PIXELS', WIDTH * HEIGHT)
+    (film,) = open_sources([str(path)])
+    assert len([*film]) == 6
+    monkeypatch.setattr(sources, 'MOST_PIXELS', WIDTH * HEIGHT - 1)
+    monkeypatch.setattr(cv2.VideoCapture, 'read', read.append, raising=False)
+    with pytest.raises(UserError, match=rf'c\.avi is of {WIDTH}x{HEIGHT} pixels, more'):
+        open_sources([str(path)])
+    assert read == []
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from litehrnet_mm.checkpoints.archives import check_archive, check_old_form, is_archive
+from litehrnet_mm.checkpoints.files import is_finite, is_plain_tensor, is_repeated
 from litehrnet_mm.checkpoints.pickles import HarmfulError, check_pickle
 from litehrnet_mm.checkpoints.plain_arrays import stand_ins
 from litehrnet_mm.cli import UserError
@@ -130,8 +131,7 @@ def _is_whole(value: object) -> bool:
 
 def _is_finite(value: object) -> bool:
     """Whether a value is an array or a tensor of numbers, none of them inf or NaN."""
-    if isinstance(value, torch.Tensor):
-        plain = value.layout == torch.strided and not value.is_quantized
-        return plain and value.device.type == 'cpu' and bool(value.isfinite().all())
+    if is_plain_tensor(value):
+        return not is_repeated(value) and is_finite(value)
     plain = isinstance(value, np.ndarray) and value.dtype.kind in 'fiub'
     return plain and bool(np.isfinite(value).all())

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from litehrnet_mm.cli import UserError, warn_user
-from litehrnet_mm.files import as_text, read_regular
+from litehrnet_mm.files import as_text, check_memory, read_regular
 from litehrnet_mm.values import is_id, shown
 
 MOST_BYTES = 200 << 20
@@ -142,16 +142,14 @@ def _read_rows(path: Path) -> list[Row]:
             place *= epoch_length
         left_out = (*PLACES, *TIMES) if is_evaluation else PLACES
         values = {
-            key: float(value)
-            for key, value in entry.items()
-            if key not in left_out and type(value) in (int, float)
+            key: float(value) for key, value in entry.items() if key not in left_out
         }
         epoch = place / epoch_length if epoch_length else None
         rows.append(Row(place, epoch, is_evaluation, values))
     return rows
 
 
-def _epoch_length(training: Sequence[dict[str, Any]]) -> float | None:
+def _epoch_length(training: Sequence[dict[str, int | float]]) -> float | None:
     """Iterations of an epoch, which the log does not tell but its epochs' starts do."""
     starts: dict[int, int] = {}
     for entry in training:
@@ -167,14 +165,17 @@ def _epoch_length(training: Sequence[dict[str, Any]]) -> float | None:
 
 def _read_text(path: Path, kind: str) -> str:
     try:
-        return as_text(read_regular(path, MOST_BYTES))
+        content = read_regular(path, MOST_BYTES)
+        if kind == 'log':
+            check_memory(content)
+        return as_text(content)
     except OSError as error:
         raise UserError(f'{kind} {path} cannot be read: {error.strerror}') from error
     except ValueError as error:
         raise UserError(f'{kind} {path} {error}') from error
 
 
-def _read_entries(path: Path) -> list[dict[str, Any]]:
+def _read_entries(path: Path) -> list[dict[str, int | float]]:
     lines = _read_text(path, 'log').splitlines()
     entries = []
     for number, line in enumerate(lines, 1):
@@ -186,8 +187,17 @@ def _read_entries(path: Path) -> list[dict[str, Any]]:
             warn_user(f'{path}, line {number}, the last, is cut off and left out')
             continue
         _check_entry(entry, f'{path}, line {number}')
-        entries.append(entry)
+        entries.append(_numbers(entry))
     return entries
+
+
+def _numbers(entry: dict[str, Any]) -> dict[str, int | float]:
+    """What is used of a line; of each name there is one, however many lines have it."""
+    return {
+        sys.intern(key): value
+        for key, value in entry.items()
+        if type(value) in (int, float)
+    }
 
 
 def _check_entry(entry: Any, where: str) -> None:

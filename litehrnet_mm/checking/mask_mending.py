@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from litehrnet_mm.cli import UserError, progress_bar
 from litehrnet_mm.datasets.preparation.files import png
-from litehrnet_mm.decoding import FORMATS
+from litehrnet_mm.decoding import open_picture
 from litehrnet_mm.engine.mask_loading import CheckedLoading
 from litehrnet_mm.files import write_whole
 
@@ -87,7 +86,7 @@ def _mend(frame: Mapping[str, Any], checked: CheckedLoading, path: Path) -> int:
     What a stored value becomes is for MMSegmentation to say, which may count classes
     from 1, or leave some out. So it is asked, by a first copy.
     """
-    with Image.open(frame['seg_map_path'], formats=FORMATS) as image:
+    with open_picture(frame['seg_map_path']) as image:
         stored = np.array(image)
     ignored = 0 if frame['reduce_zero_label'] else checked.labels.ignored
     deep = (stored < 0) | (stored > 255)

@@ -17,6 +17,7 @@ import torch
 from litehrnet_mm.checkpoints.pickles import (
     MOST_OPCODES,
     HarmfulError,
+    UnfitError,
     look_through,
 )
 from litehrnet_mm.cli import one_line
@@ -25,6 +26,8 @@ from litehrnet_mm.values import shown
 ZIP = b'PK\3\4'
 FOLDER = 0x10
 """The attribute that marks a folder."""
+NEW_PROTOCOLS = (b'\x80\4', b'\x80\5')
+"""What pickles begin with that ``torch.load(weights_only=True)`` cannot read."""
 OLD_PICKLES = 5
 """Before the numbers: a magic number, a version, the system, the content, keys."""
 
@@ -43,6 +46,7 @@ def check_archive(file: str | Path | BinaryIO, size: int | None = None) -> None:
 
     Raises:
         HarmfulError: If that is not so, or reading it would take more than it holds.
+        UnfitError: If it has no sums, or pickles that PyTorch does not read.
     """
     try:
         file = os.fspath(file) if isinstance(file, Path) else file
@@ -58,7 +62,7 @@ def check_archive(file: str | Path | BinaryIO, size: int | None = None) -> None:
                         f'the checksum of {shown(record.filename)} is wrong'
                     )
                 if record.filename.endswith('.pkl'):
-                    most -= look_through(content, 0, most)[1]
+                    most -= _look_through(content, 0, most)[1]
     except HarmfulError:
         raise
     except Exception as error:  # a damaged archive can lead its reader anywhere
@@ -71,6 +75,10 @@ def _check_records(archive: zipfile.ZipFile, size: int) -> None:
         raise HarmfulError('it has two records of one name')
     if any(record.compress_type != zipfile.ZIP_STORED for record in records):
         raise HarmfulError('it has compressed records, which PyTorch never writes')
+    if records and not any(record.CRC for record in records):
+        raise UnfitError(
+            'it has no checksums, as after torch.serialization.set_crc32_options(False)'
+        )
     # For these PyTorch gives what happens to be in memory, without an error.
     for record in records:
         is_folder = record.is_dir() or record.external_attr & FOLDER
@@ -88,10 +96,22 @@ def check_old_form(data: bytes) -> None:
 
     Raises:
         HarmfulError: If one is damaged, or would take what the file does not justify.
+        UnfitError: If PyTorch does not read one.
     """
     position, most = 0, MOST_OPCODES
     for _ in range(OLD_PICKLES):
-        position, count = look_through(data, position, most)
+        position, count = _look_through(data, position, most)
         most -= count
         if position == len(data):  # a lone pickle, of which PyTorch says what it is
             return
+
+
+def _look_through(data: bytes, start: int, most: int) -> tuple[int, int]:
+    """As :func:`look_through`, of a pickle that PyTorch is to read."""
+    found = look_through(data, start, most)
+    if data.startswith(NEW_PROTOCOLS, start):
+        raise UnfitError(
+            f'it is pickled by protocol {data[start + 1]}, and PyTorch reads none '
+            'above 3 without running code'
+        )
+    return found

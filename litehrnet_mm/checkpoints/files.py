@@ -22,8 +22,9 @@ from litehrnet_mm.checkpoints.archives import (
     is_archive,
 )
 from litehrnet_mm.checkpoints.ncnn import FLOAT16_TAG, FLOAT32_TAG, MAGIC
-from litehrnet_mm.checkpoints.pickles import HarmfulError
+from litehrnet_mm.checkpoints.pickles import HarmfulError, UnfitError
 from litehrnet_mm.cli import UserError
+from litehrnet_mm.compat import apply_compat
 from litehrnet_mm.values import shown
 
 # In the words of torch.load(weights_only=True).
@@ -36,6 +37,9 @@ PADDLE = re.compile(
     rb'\x80[\2-\4](\x95.{8})?(\}|ccollections\nOrderedDict\n|\x8c\x0bcollections)',
     re.DOTALL,
 )
+SAFETENSORS = re.compile(rb'.{6}\0\0\{', re.DOTALL)
+"""The length of its JSON, and how that begins."""
+GZIP = b'\x1f\x8b'
 CONVERTED_AS = {'ncnn': 'pp-tinypose', 'paddle': 'paddle'}
 """By kind of file, what tools/convert_checkpoint.py calls it."""
 
@@ -117,12 +121,18 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
             f'checkpoint {path} is of {kind}, not of PyTorch: convert it with python '
             f'tools/convert_checkpoint.py {CONVERTED_AS[kind]} {path} OUT.pth'
         )
+    apply_compat()
     try:
         if is_archive(_first_bytes(Path(path))):
             check_archive(path)
         else:
             check_old_form(Path(path).read_bytes())
         content = torch.load(path, map_location='cpu', weights_only=True)
+    except UnfitError as error:
+        raise UserError(
+            f'checkpoint {path} is not read: {error}; save its state dict alone, as '
+            'torch.save does by default'
+        ) from error
     except HarmfulError as error:
         raise _unreadable(path, str(error)) from error
     except pickle.UnpicklingError as error:
@@ -160,16 +170,15 @@ def check_finite(path: str | Path, weights: Mapping[str, torch.Tensor]) -> None:
 
 def not_finite(weights: Mapping[str, torch.Tensor]) -> list[str]:
     """Names of the tensors, which are plain ones, that hold NaN or infinity."""
-    return [key for key, value in weights.items() if not _is_finite(value)]
+    return [key for key, value in weights.items() if not is_finite(value)]
 
 
-def _is_finite(value: torch.Tensor) -> bool:
+def is_finite(value: torch.Tensor) -> bool:
+    """Whether a plain tensor holds neither NaN nor infinity."""
     if not (value.is_floating_point() or value.is_complex()):
         return True
-    storage = value.untyped_storage()
-    if value.numel() * value.element_size() > storage.nbytes():
-        # Repeated by its strides, and larger than its file at will.
-        value = value.new_empty(0).set_(storage)
+    if is_repeated(value):
+        value = value.new_empty(0).set_(value.untyped_storage())
     try:
         value = value.float() if value.element_size() == 1 else value
         return bool(torch.isfinite(value).all())
@@ -177,16 +186,22 @@ def _is_finite(value: torch.Tensor) -> bool:
         return True
 
 
+def is_repeated(value: torch.Tensor) -> bool:
+    """Whether a tensor's strides repeat numbers: it is larger than its file at will."""
+    return value.numel() * value.element_size() > value.untyped_storage().nbytes()
+
+
 def _is_state_dict(value: Any) -> bool:
     return (
         isinstance(value, dict)
         and len(value) > 0
         and all(isinstance(key, str) for key in value)
-        and all(_is_plain_tensor(item) for item in value.values())
+        and all(is_plain_tensor(item) for item in value.values())
     )
 
 
-def _is_plain_tensor(value: Any) -> bool:
+def is_plain_tensor(value: Any) -> bool:
+    """Whether a value is a dense tensor of plain numbers on the CPU."""
     return (
         isinstance(value, torch.Tensor)
         and value.layout == torch.strided
@@ -215,7 +230,17 @@ def _refusal(path: str | Path, text: str) -> UserError:
 
 def _unreadable(path: str | Path, reason: str) -> UserError:
     """For a file that could not be read, by what it is or else by the reason."""
-    text = _text(_first_bytes(Path(path)))
+    start = _first_bytes(Path(path))
+    if SAFETENSORS.match(start):
+        return UserError(
+            f'checkpoint {path} is of safetensors, not of PyTorch: save what '
+            'safetensors.torch.load_file reads of it with torch.save'
+        )
+    if start.startswith(GZIP):
+        return UserError(
+            f'checkpoint {path} is packed by gzip: unpack it with gzip -d first'
+        )
+    text = _text(start)
     if text is None:
         more = f' ({reason})' if reason else ''
         return UserError(f'checkpoint {path} is damaged or not a PyTorch file{more}')

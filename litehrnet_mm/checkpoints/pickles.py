@@ -60,6 +60,10 @@ class HarmfulError(Exception):
     """Why a pickle is not read."""
 
 
+class UnfitError(HarmfulError):
+    """Why one is not read that may well be sound."""
+
+
 class _Opcode:
     """What there is to know of an opcode.
 
@@ -114,13 +118,14 @@ def look_through(data: bytes, start: int, most: int) -> tuple[int, int]:
     Raises:
         HarmfulError: If it is damaged, or would take memory or time that its size does
             not justify.
+        UnfitError: If it has more opcodes.
     """
     walk = _Walk(len(data))
     position, count = start, 0
     while position < len(data):
         count += 1
         if count > most:
-            raise HarmfulError('it has more steps than any file of weights')
+            raise UnfitError('it has more steps than any file of weights')
         opcode = OPCODES.get(data[position])
         if opcode is None:
             raise HarmfulError('it is no pickle, or damaged')

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from litehrnet_mm.cli import UserError
-from litehrnet_mm.decoding import FORMATS, why
+from litehrnet_mm.decoding import open_picture, why
 from litehrnet_mm.engine.preflight import named_paths
 from litehrnet_mm.files import as_text, open_regular, read_regular
 from litehrnet_mm.values import shown
@@ -66,7 +65,7 @@ def check_headers(frame: dict) -> tuple[int, int]:
 def _read_header(path: str, kind: str) -> tuple[tuple[int, int], str]:
     """Height and width, and Pillow's mode, without decoding pixels."""
     try:
-        with open_regular(path) as file, Image.open(file, formats=FORMATS) as image:
+        with open_regular(path) as file, open_picture(file) as image:
             # Asking a PNG for EXIF decodes it; cameras write JPEG.
             exif = image.getexif() if image.format == 'JPEG' else {}
             turned = exif.get(EXIF_ORIENTATION) in TURNED
@@ -89,7 +88,7 @@ def check_sums(path: str) -> None:
         UserError: If one is wrong.
     """
     try:
-        with open_regular(path) as file, Image.open(file, formats=FORMATS) as image:
+        with open_regular(path) as file, open_picture(file) as image:
             image.verify()
     except FileNotFoundError:
         raise
@@ -100,7 +99,7 @@ def check_sums(path: str) -> None:
 def _check_deep(path: str) -> None:
     """Check a mask of more than 8 bits, of which MMSegmentation keeps the lowest 8."""
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with open_picture(path) as image:
             highest = int(np.asarray(image).max())
     except Exception as error:  # decoders have their own
         raise unreadable_fault('mask', path, why(error)) from error

@@ -25,6 +25,8 @@ CONTAINERS = re.compile(
     re.DOTALL,
 )
 """What the films that are read begin with: MP4 and MOV, AVI, MKV and WebM."""
+MOST_PIXELS = 1 << 26
+"""Of an image of a film: 8192 squared, twice what films of 8K have."""
 CAMERA_DIGITS = 9
 """Of a camera's number at most: OpenCV takes 32 bits."""
 UNKNOWN_RATE = 25.0
@@ -107,12 +109,14 @@ class Film:
         """Ask a file or camera what it has.
 
         Raises:
-            UserError: If it cannot be opened, or shows nothing.
+            UserError: If it cannot be opened, or shows nothing or images that are too
+                large.
         """
         if isinstance(source, str):
             check_name(source)
             _check_film(source)
         capture = cv2.VideoCapture(source)
+        _check_size(source, capture)
         seen, _ = capture.read()
         rate = capture.get(cv2.CAP_PROP_FPS)
         count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
@@ -175,6 +179,22 @@ def _check_film(path: str) -> None:
         raise UserError(
             f'video {path} cannot be read: it is none, or damaged, or of another kind '
             'than MP4, MOV, AVI, MKV and WebM'
+        )
+
+
+def _check_size(source: str | int, capture: cv2.VideoCapture) -> None:
+    """Refuse a film of images that would take gigabytes, before one is decoded.
+
+    Raises:
+        UserError: If they have more than :data:`MOST_PIXELS`.
+    """
+    sides = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+    width, height = (int(capture.get(side)) for side in sides)
+    if width * height > MOST_PIXELS:
+        capture.release()
+        raise UserError(
+            f'video {source} is of {width}x{height} pixels, more than '
+            f'{MOST_PIXELS / 1e6:.0f} M: make it smaller'
         )
 
 

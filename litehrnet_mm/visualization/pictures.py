@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from mmengine import fileio
 from PIL import Image, ImageDraw, ImageFont
 
 from litehrnet_mm.cli import PictureError, UserError
-from litehrnet_mm.decoding import MOST_BYTES, decode, why
+from litehrnet_mm.decoding import MOST_BYTES, KindError, decode, silent, why
 from litehrnet_mm.files import read_regular, write_whole
 from litehrnet_mm.values import shown
 
@@ -24,9 +24,6 @@ PAPER, INK = (255, 255, 255), (40, 40, 40)
 
 CAPTION_HEIGHT = 26
 """Of a strip with a line of text, in pixels."""
-
-SILENT = 0
-"""OpenCV's level of logging nothing."""
 
 GAP = 4
 """Columns between pictures side by side."""
@@ -129,6 +126,8 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
         raise UserError(f'image {path} cannot be read: {reason}') from error
     try:
         return decode(content)[0]
+    except KindError as error:
+        raise UserError(f'image {path} cannot be read: {error}') from error
     except Exception as error:  # decoders have their own
         raise UserError(
             f'image {path} cannot be read: it is no picture or damaged '
@@ -170,7 +169,7 @@ def write_image(path: str | os.PathLike, image: np.ndarray, quality: int = 90) -
 
 def _is_known(suffix: str) -> bool:
     # OpenCV crashes where a text is no UTF-8, and raises where a codec is switched off.
-    with suppress(cv2.error), _silent():
+    with suppress(cv2.error), silent():
         return suffix.isascii() and cv2.haveImageWriter(f'x{suffix}')
     return False
 
@@ -178,17 +177,7 @@ def _is_known(suffix: str) -> bool:
 def _encode(suffix: str, image: np.ndarray, quality: int) -> bytes | None:
     """A picture as a file's content, if the format can hold it."""
     options = (cv2.IMWRITE_JPEG_QUALITY, quality)
-    with suppress(cv2.error), _silent():
+    with suppress(cv2.error), silent():
         done, content = cv2.imencode(suffix, image, options)
         return content.tobytes() if done else None
     return None
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Keep OpenCV from telling, in lines of its own, why it cannot write."""
-    level = cv2.setLogLevel(SILENT)
-    try:
-        yield
-    finally:
-        cv2.setLogLevel(level)

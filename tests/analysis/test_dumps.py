@@ -127,6 +127,22 @@ def test_samples_that_are_no_numbers(tmp_path, change):
         read_dump(path)
 
 
+@pytest.mark.parametrize('persons', [2, 10**6, 10**15])
+def test_tensors_that_claim_more_than_is_there(tmp_path, persons):
+    """Their numbers repeat by strides; to look at each would take any memory."""
+    one = sample(1, 1, pose(0, 0))
+    points = torch.zeros(1).as_strided((persons, 17, 2), (0, 0, 0))
+    one['pred_instances'].update(keypoints=points, keypoint_scores=points[..., 0])
+    one['gt_instances'] = {}
+    path = write_dump(tmp_path / 'dump.pkl', [one])
+    with pytest.raises(UserError, match='not hold the predictions'):
+        read_dump(path)
+    one['pred_instances'].update(
+        keypoints=torch.zeros(2, 17, 2), keypoint_scores=torch.ones(2, 17)
+    )
+    assert read_dump(write_dump(path, [one]))[0]['pred_instances'].keys()
+
+
 @pytest.mark.parametrize('kind', [object, 'U1', 'c8', [('x', 'f4')], 'M8[s]'])
 def test_arrays_of_no_plain_numbers(tmp_path, kind):
     one = sample(1, 1, pose(0, 0), extra=np.zeros(2, kind))

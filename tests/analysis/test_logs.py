@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from litehrnet_mm import files
 from litehrnet_mm.analysis.curves import (
     choose_keys,
     draw_curves,
@@ -104,3 +105,17 @@ def test_a_line_that_is_nested_too_deep(tmp_path):
     path.write_text(f'{json.dumps(ROW)}\n{deep}\n{json.dumps(ROW)}')
     with pytest.raises(UserError, match='line 2: no JSON'):
         read_log(path, 'run')
+
+
+def test_a_log_that_would_take_gigabytes(tmp_path, monkeypatch):
+    path = write(tmp_path, dict(x=[[]] * 1000))
+    assert len(read_log(path, 'run').rows) == 3
+    monkeypatch.setattr(files, 'MOST_MEMORY', 100_000)
+    with pytest.raises(UserError, match=f'^log {path} has so many lists, objects and'):
+        read_log(path, 'run')
+
+
+def test_names_that_return_in_each_line_are_there_once(tmp_path):
+    rows = read_log(write(tmp_path, {}), 'run').rows
+    first, second = (next(k for k in row.values if k == 'loss') for row in rows[:2])
+    assert first is second

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from pathlib import Path
 
 import pytest
 import torch
 
+from litehrnet_mm.checkpoints import archives
 from litehrnet_mm.checkpoints.convert import SOURCES, read_foreign
 from litehrnet_mm.checkpoints.files import check_finite, read_checkpoint
 from litehrnet_mm.cli import UserError
@@ -24,6 +26,8 @@ NOT_WEIGHTS = {
     b'N.': 'is a text file',  # and a pickle, of which there is nothing to say
     bytes(3000): 'is damaged or not a PyTorch file',
     b'caf\xe9 noir': 'is damaged or not a PyTorch file',
+    b'\x02\0\0\0\0\0\0\0{}': 'is of safetensors.*load_file reads',
+    gzip.compress(b'x'): 'is packed by gzip: unpack it',
 }
 
 
@@ -42,6 +46,37 @@ def test_the_first_letter_that_is_cut_off_in_the_middle(tmp_path):
     path = tmp_path / 'x.pth'
     path.write_text('x' * 1023 + 'ü', 'utf-8')
     with pytest.raises(UserError, match='is a text file'):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize('old', [False, True])
+@pytest.mark.parametrize('protocol', [2, 3, 4, 5])
+@pytest.mark.filterwarnings('ignore:Detected pickle protocol 3')
+def test_pickles_by_other_protocols(tmp_path, protocol, old):
+    torch.save(
+        dict(a=torch.ones(1)), tmp_path / 'x.pth', pickle_protocol=protocol,
+        _use_new_zipfile_serialization=not old,
+    )  # fmt: skip
+    if protocol < 4:
+        assert len(read_checkpoint(tmp_path / 'x.pth')['state_dict']) == 1
+        return
+    with pytest.raises(UserError, match=rf'not read: .* {protocol},.*save its state d'):
+        read_checkpoint(tmp_path / 'x.pth')
+
+
+def test_sound_files_that_are_not_read(tmp_path, monkeypatch):
+    """None of them is said to be damaged."""
+    path = tmp_path / 'x.pth'
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save(dict(a=torch.ones(1)), path)
+    finally:
+        torch.serialization.set_crc32_options(True)
+    with pytest.raises(UserError, match=r'x\.pth is not read: it has no checksums, as'):
+        read_checkpoint(path)
+    torch.save(dict(a=torch.ones(1), seen=[*range(300)]), path)
+    monkeypatch.setattr(archives, 'MOST_OPCODES', 100)
+    with pytest.raises(UserError, match=r'x\.pth is not read: .*steps.*save its state'):
         read_checkpoint(path)
 
 

@@ -92,11 +92,11 @@ FAULTS = {
     ),
     'no picture': (
         lambda path: path.write_bytes(b'class 1'),
-        r'mask cannot be read: .*labels/train/b\.png \(no image format\)',
+        r'mask cannot be read: .*labels/train/b\.png \(none of BMP, .*\)',
     ),
     'empty': (
         lambda path: path.write_bytes(b''),
-        r'mask cannot be read: .*labels/train/b\.png \(no image format\)',
+        r'mask cannot be read: .*labels/train/b\.png \(none of BMP, .*\)',
     ),
     'cut off': (
         lambda path: path.write_bytes(path.read_bytes()[:200]),

@@ -45,6 +45,8 @@ def claimed(width: int, height: int) -> bytes:
 
 RGBA = np.dstack((COLOUR, GREY))
 JPEG, PNG = encoded(COLOUR, 'JPEG'), encoded(COLOUR, 'PNG')
+PROGRESSIVE = encoded(COLOUR, 'JPEG', progressive=True)
+SCAN = PROGRESSIVE[PROGRESSIVE.rindex(b'\xff\xc4') : -2]
 PALETTE = Image.fromarray(COLOUR).quantize(16)
 WIDE = np.zeros((3, 20_000, 3), np.uint8)
 SIZE = (HEIGHT, WIDTH)
@@ -57,7 +59,7 @@ GOOD = {
     'transparent.png': (encoded(RGBA, 'PNG'), SIZE),
     'palette.png': (as_file(PALETTE, 'PNG', transparency=3), SIZE),
     'CMYK.jpg': (as_file(Image.fromarray(COLOUR).convert('CMYK'), 'JPEG'), SIZE),
-    'progressive.jpg': (encoded(COLOUR, 'JPEG', progressive=True), SIZE),
+    'progressive.jpg': (PROGRESSIVE, SIZE),
     'lossless.webp': (encoded(COLOUR, 'WEBP', lossless=True), SIZE),
     'packed.tif': (encoded(COLOUR, 'TIFF', compression='tiff_lzw'), SIZE),
     'PNG by content.jpg': (PNG, SIZE),
@@ -68,6 +70,7 @@ GOOD = {
     '20,000 wide.jpg': (encoded(WIDE, 'JPEG'), (3, 20_000)),
     '20,000 high.png': (encoded(WIDE.transpose(1, 0, 2), 'PNG'), (20_000, 3)),
     'more behind the end.jpg': (JPEG + bytes(1000), SIZE),
+    'as if scans, behind the end.jpg': (JPEG + SCAN * 99, SIZE),
     **{
         f'turned {k}.jpg': (
             encoded(COLOUR, 'JPEG', exif=turned(k)),
@@ -84,6 +87,7 @@ BAD = {
     'zeros.jpg': bytes(5000),
     'half.jpg': JPEG[: len(JPEG) // 2],
     'nearly whole.jpg': JPEG[:-40],
+    'very many scans.jpg': PROGRESSIVE[:-2] + SCAN * 64 + PROGRESSIVE[-2:],
     'half.png': PNG[: len(PNG) // 2],
     'half.webp': encoded(COLOUR, 'WEBP')[:300],
     'half.tif': encoded(COLOUR, 'TIFF')[:2000],

@@ -18,7 +18,7 @@ from PIL import Image
 
 from litehrnet_mm.cli import UserError, progress_bar
 from litehrnet_mm.datasets.parallel import mapper
-from litehrnet_mm.decoding import FORMATS
+from litehrnet_mm.decoding import check_scans, open_picture
 from litehrnet_mm.files import open_regular, write_whole
 from litehrnet_mm.values import shown
 
@@ -77,7 +77,7 @@ def image_size(path: Path) -> tuple[int, int]:
         ValueError: If it cannot be read.
     """
     try:
-        with open_regular(path) as file, Image.open(file, formats=FORMATS) as image:
+        with open_regular(path) as file, open_picture(file) as image:
             return image.size
     except UNREADABLE as error:
         raise ValueError(_reason(error)) from error
@@ -88,11 +88,13 @@ def _opened(source: Path | BinaryIO) -> Iterator[Image.Image]:
     """An image whose sums are right, if it has some, and no pixel is decoded yet."""
     file = open_regular(source) if isinstance(source, Path) else source
     with file:
-        with Image.open(file, formats=FORMATS) as image:
+        with open_picture(file) as image:
             check_pixels(*image.size)
             image.verify()  # of PNG; decoding does not look at sums
         file.seek(0)
-        with Image.open(file, formats=FORMATS) as image:
+        check_scans(file.read())
+        file.seek(0)
+        with open_picture(file) as image:
             yield image
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.datasets.sheet import check_sheet_path
@@ -19,7 +18,7 @@ from litehrnet_mm.datasets.streets.classes import (
     to_train_ids,
 )
 from litehrnet_mm.datasets.streets.scene import render_street
-from litehrnet_mm.decoding import FORMATS
+from litehrnet_mm.decoding import open_picture, why
 from litehrnet_mm.visualization import make_grid, read_image, write_image
 from litehrnet_mm.visualization.key import colour_swatch, draw_key
 from litehrnet_mm.visualization.pictures import add_caption
@@ -95,11 +94,11 @@ def read_labels(path: str | os.PathLike) -> np.ndarray:
         UserError: If there is none, or it cannot be read.
     """
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with open_picture(path) as image:
             labels = np.asarray(image)  # of a picture with palette the index
-    except OSError as error:
-        why = error.strerror or 'no image format'
-        raise UserError(f'label map {path} cannot be read: {why}') from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, 'strerror', None) or why(error)
+        raise UserError(f'label map {path} cannot be read: {reason}') from error
     if labels.ndim != 2:
         raise UserError(f'label map {path} cannot be read: it is no grey picture')
     return labels
