@@ -347,6 +347,7 @@ def test_a_detector_of_other_outputs(tmp_path):
         (1, 'resize', {'scale': [1, 2]}),
         (1, 'resize', {'scale': [0, 2], 'keep_ratio': True}),
         (1, 'threshold', 1.5),
+        (1, 'more', [[]] * 300_000),
     ],
 )
 def test_metadata_that_cannot_be(tmp_path, task, key, value):
