@@ -17,7 +17,8 @@ import onnx
 
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.files import read_regular
-from litehrnet_mm.prediction.onnx_graphs import check_graph, check_loops
+from litehrnet_mm.prediction.onnx_division import check_division
+from litehrnet_mm.prediction.onnx_graphs import check_count, check_graph, check_loops
 from litehrnet_mm.prediction.onnx_shapes import (
     check_shapes,
     check_told,
@@ -62,17 +63,19 @@ def check_onnx(path: Path, operators: Collection[str] | None = WRITTEN) -> None:
         model = onnx.load_from_string(data)
         if model.functions:
             raise UserError(
-                f'{path} has functions of its own, which no exporter writes'
+                f'{path} has functions of its own, which are not read: write their '
+                'operators into the graph (onnx.inliner)'
             )
+        check_count(model.graph, path)
         check_graph(model.graph, path, operators)
         graph, free = with_shapes(model)
         check_loops(graph, path)
         check_shapes(graph, path)
-        if operators is not None:
-            check_told(graph, free, path)
+        check_division(graph, path, operators is not None)
+        known = operators is not None and check_told(graph, free, path)
         # A detector may take most of what shows nothing, or very much.
         levels = (256, 1) if operators is None else (256,)
-        check_computes(data, images(graph), path, levels)
+        check_computes(data, images(graph), path, levels, not known)
     except UserError:
         raise
     except OSError as error:

@@ -16,7 +16,7 @@ from litehrnet_mm.checking.coco_file import read_json
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.prediction.boxes import Boxes
 from litehrnet_mm.prediction.onnx_check import check_onnx
-from litehrnet_mm.prediction.onnx_trial import open_limited
+from litehrnet_mm.prediction.onnx_run import open_limited
 from litehrnet_mm.runtime.facts import LEAST_STD, MOST_PIXELS
 from litehrnet_mm.runtime.model import ImageError, is_one_image, said_by_runtime
 from litehrnet_mm.values import is_number, listed, shown

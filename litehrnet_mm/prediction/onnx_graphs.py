@@ -16,8 +16,28 @@ from litehrnet_mm.values import shown
 
 MOST_TURNS = 10_000
 """Of all loops within each other; suppressing overlapping boxes needs none."""
+MOST_NODES = 50_000
+"""Operators in all graphs: our largest file has 5,000, and opening takes a second for
+each ten thousand."""
 Sides = Mapping[str, 'list[int] | None']
 """The sides of values by name, -1 for those that are not known."""
+
+
+def check_count(graph: onnx.GraphProto, path: Path) -> None:
+    """Count the operators of a graph, with those within it.
+
+    Raises:
+        UserError: If there are more than :data:`MOST_NODES`.
+    """
+    count, graphs = 0, [graph]
+    while graphs:
+        nodes = graphs.pop().node
+        count += len(nodes)
+        if count > MOST_NODES:
+            raise UserError(
+                f'{path} has more than {MOST_NODES:,} operators: no network does'
+            )
+        graphs.extend(part for node in nodes for part in graphs_of(node))
 
 
 def check_graph(
@@ -34,7 +54,9 @@ def check_graph(
         UserError: If weights are no numbers or in other files, or there are other
             operators.
     """
-    for weight in _weights(graph):  # detectors of others mask scores with -inf
+    if graph.sparse_initializer:
+        raise UserError(_sparse(path))
+    for weight in graph.initializer:  # detectors of others mask scores with -inf
         _check_weight(weight, path, _is_known if operators is None else np.isfinite)
     for node in graph.node:
         if operators is not None and (node.domain or node.op_type not in operators):
@@ -43,10 +65,14 @@ def check_graph(
                 'this project has: it is damaged, of another program, or of a config '
                 'with other layers, which then is to be given with its checkpoint'
             )
+        if node.op_type == 'Unique':  # of numbers in memory that no limit counts
+            raise UserError(f'{path} has the operator Unique, which no detector needs')
         if _makes_texts(node):
             raise UserError(f'{path} computes with texts, which no network does')
         for attribute in node.attribute:
-            for constant in _constants(attribute):  # of which some are inf
+            if attribute.HasField('sparse_tensor') or attribute.sparse_tensors:
+                raise UserError(_sparse(path))
+            for constant in (attribute.t, *attribute.tensors):  # of which some are inf
                 _check_weight(constant, path, _is_known)
         for part in graphs_of(node):
             check_graph(part, path, operators)
@@ -60,16 +86,9 @@ def graphs_of(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
         yield from attribute.graphs
 
 
-def _weights(graph: onnx.GraphProto) -> Iterator[TensorProto]:
-    yield from graph.initializer
-    for sparse in graph.sparse_initializer:
-        yield from (sparse.values, sparse.indices)
-
-
-def _constants(attribute: onnx.AttributeProto) -> Iterator[TensorProto]:
-    yield from (attribute.t, *attribute.tensors)
-    for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
-        yield from (sparse.values, sparse.indices)
+def _sparse(path: Path) -> str:
+    """What is said of few numbers that the runtime makes any many of."""
+    return f'{path} has sparse weights, which are not read: write all of them out'
 
 
 def _makes_texts(node: onnx.NodeProto) -> bool:

@@ -42,6 +42,8 @@ SIZED = {
 """Operators the size of whose result is that of numbers which they are given, and
 which of their inputs is the first of these."""
 WINDOWS = frozenset({'AveragePool', 'MaxPool', 'LpPool'})
+LONG = WINDOWS | {'Conv', 'ConvTranspose', 'Gemm', 'MatMul'}
+"""Operators that compute far more than they give; none of them can be ended."""
 
 
 def with_shapes(model: onnx.ModelProto) -> tuple[onnx.GraphProto, set[str]]:
@@ -55,8 +57,7 @@ def with_shapes(model: onnx.ModelProto) -> tuple[onnx.GraphProto, set[str]]:
         :data:`DYNAMIC` where the file takes any; and the names of the values whose
         shapes depend on the image's.
     """
-    for output in model.graph.output:
-        output.type.tensor_type.ClearField('shape')
+    _forget_shapes(model.graph)
     for weight in model.graph.initializer:
         if weight.ByteSize() > SMALL:
             weight.CopyFrom(
@@ -64,7 +65,10 @@ def with_shapes(model: onnx.ModelProto) -> tuple[onnx.GraphProto, set[str]]:
                     name=weight.name, dims=weight.dims, data_type=weight.data_type
                 )
             )
-    del model.graph.value_info[:]
+    for image in images(model.graph):
+        for side in image.type.tensor_type.shape.dim:
+            if side.dim_value <= 0:  # some write open ones so
+                side.ClearField('dim_value')
     _sort(model.graph)
     # Numbers are not followed: values of them could take any memory here.
     free = onnx.shape_inference.infer_shapes(model).graph
@@ -74,6 +78,18 @@ def with_shapes(model: onnx.ModelProto) -> tuple[onnx.GraphProto, set[str]]:
                 side.dim_value = DYNAMIC if place else 1
     names = {name for name, sides in sides_of(free).items() if not are_known(sides)}
     return onnx.shape_inference.infer_shapes(model).graph, names
+
+
+def _forget_shapes(graph: onnx.GraphProto) -> None:
+    """Take away what a graph, and those within it, say of shapes."""
+    del graph.value_info[:]
+    for value in graph.output:
+        value.type.tensor_type.ClearField('shape')
+    for node in graph.node:
+        for part in graphs_of(node):
+            for value in part.input:
+                value.type.tensor_type.ClearField('shape')
+            _forget_shapes(part)
 
 
 def _sort(graph: onnx.GraphProto) -> None:
@@ -98,7 +114,6 @@ def _sort(graph: onnx.GraphProto) -> None:
 def images(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
     """The inputs but weights, which older files list among them."""
     weights = {weight.name for weight in graph.initializer}
-    weights |= {sparse.values.name for sparse in graph.sparse_initializer}
     return [value for value in graph.input if value.name not in weights]
 
 
@@ -157,7 +172,7 @@ def _size(sides: Sequence[int]) -> int:
     return math.prod(max(side, 1) for side in sides)
 
 
-def check_told(graph: onnx.GraphProto, free: Collection[str], path: Path) -> None:
+def check_told(graph: onnx.GraphProto, free: Collection[str], path: Path) -> bool:
     """Make sure that no size depends on what the image shows.
 
     Args:
@@ -165,12 +180,17 @@ def check_told(graph: onnx.GraphProto, free: Collection[str], path: Path) -> Non
         free: Names of the values whose shapes depend on the image's.
         path: Its file, for messages.
 
+    Returns:
+        Whether the sizes of all that could take long are known, and none of it is
+        computed when the file is opened.
+
     Raises:
         UserError: If one does, or if what does not depend on the image at all is too
             much, or nobody knows how much.
     """
     sides, prepared, untold = sides_of(graph), 0, 0
     by_size: set[str] = set()
+    known = True
     seen = {image.name for image in images(graph)}
     for node in graph.node:
         given = [name for name in node.input if name]
@@ -180,6 +200,9 @@ def check_told(graph: onnx.GraphProto, free: Collection[str], path: Path) -> Non
                 f'{path}: the size of {shown(node.output[0])} depends on what the '
                 'image shows, as in no network of this project'
             )
+        if node.op_type in LONG:
+            known &= not seen.isdisjoint(given)
+            known &= all(are_known(sides.get(x)) for x in (*given, *node.output))
         if node.op_type == 'Shape':  # it has a part of the shape if it has attributes
             if not node.attribute and not free.isdisjoint(given):
                 by_size.update(node.output)
@@ -201,3 +224,4 @@ def check_told(graph: onnx.GraphProto, free: Collection[str], path: Path) -> Non
             f'{path}: {prepared} numbers do not depend on the image, more than in any '
             'network'
         )
+    return known

@@ -1,49 +1,30 @@
-"""An ONNX file computes within limits: sizes can depend on what is computed."""
+"""An ONNX file is tried before it is relied on, where need be in another process."""
 
 from __future__ import annotations
 
-import os
-import time
+import json
+import signal
+import subprocess
+import sys
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
-from threading import Timer
 
-import numpy as np
 import onnx
-import onnxruntime
 
 from litehrnet_mm.cli import UserError
-from litehrnet_mm.runtime.model import FOLDED, said_by_runtime
+from litehrnet_mm.prediction import onnx_run
+from litehrnet_mm.prediction.onnx_run import MOST_BYTES, Image, compute
+from litehrnet_mm.runtime.model import said_by_runtime
 
-MOST_BYTES = 3 * 2**29
-"""Of all values together."""
 OVER = 'Available memory of'
-"""How ONNX Runtime says that it was more."""
-MOST_SECONDS = 60.0
-"""To compute once; Lite-HRNet-30 takes 10 for a street of 2048×1024 pixels on one busy
-core."""
-MOST_FOLDED = 4096
-"""Bytes of a value that is computed when a file is opened: sizes and factors, but
-nothing large, which is outside of the limit."""
-
-
-def open_limited(model: str | os.PathLike | bytes) -> onnxruntime.InferenceSession:
-    """Open a file, or its content, for computing within :data:`MOST_BYTES`.
-
-    Raises:
-        Exception: Of many kinds, the runtime's, if it cannot be opened.
-    """
-    _limit_memory()
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.add_session_config_entry('session.use_env_allocators', '1')
-    options.add_session_config_entry(FOLDED, str(MOST_FOLDED))
-    return onnxruntime.InferenceSession(
-        model if isinstance(model, bytes) else os.fspath(model),
-        options,
-        providers=['CPUExecutionProvider'],
-    )
+"""How ONNX Runtime says that values would take more than its arena may have."""
+NO_MEMORY = 'bad_alloc'
+"""How it says that there is none, where more than the arena is limited."""
+CHILD = (
+    'import sys; path, *sys.path = sys.argv[1:]; '
+    'from litehrnet_mm.prediction.onnx_run import main; main(path)'
+)
+"""What a process of its own runs: it finds modules where this one does."""
 
 
 def check_computes(
@@ -51,26 +32,36 @@ def check_computes(
     images: Sequence[onnx.ValueInfoProto],
     path: Path,
     levels: Sequence[int],
+    apart: bool,
 ) -> None:
     """Let a network compute.
 
     Args:
         data: Its file's content.
         images: Its inputs, of known shapes.
-        path: The file, for messages.
+        path: The file.
         levels: How many each of the images has that it looks at: noise, or nothing.
+        apart: In a process of its own, which can be ended whatever it does: for what
+            could take any time or memory, or end the interpreter.
 
     Raises:
         UserError: If it computes nothing, or takes too much memory or time.
     """
     try:
-        session = open_limited(data)
-        for count in levels:
-            _run(session, _noise(images, count), path)
+        given = [_described(image) for image in images]
+        if apart:
+            _compute_apart(path, given, levels)
+        else:
+            compute(data, given, levels)
     except UserError:
         raise
+    except (TimeoutError, subprocess.TimeoutExpired) as error:
+        raise UserError(
+            f'{path} takes more than {onnx_run.MOST_SECONDS:g} s to compute once: it '
+            'may be hostile, or too large for this machine'
+        ) from error
     except Exception as error:  # of many kinds, all the runtime's
-        if OVER in str(error):
+        if OVER in str(error) or NO_MEMORY in str(error):
             raise UserError(
                 f'{path} takes more than {MOST_BYTES / 2**30:g} GB to compute'
             ) from error
@@ -79,54 +70,37 @@ def check_computes(
         ) from error
 
 
-def _noise(images: Sequence[onnx.ValueInfoProto], levels: int) -> dict[str, np.ndarray]:
-    chance, given = np.random.default_rng(0), {}
-    for image in images:
-        tensor = image.type.tensor_type
-        kind = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)
-        sides = [side.dim_value for side in tensor.shape.dim]
-        given[image.name] = chance.integers(0, levels, sides, np.uint8).astype(kind)
-    return given
+def _described(image: onnx.ValueInfoProto) -> Image:
+    tensor = image.type.tensor_type
+    kind = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)
+    return image.name, kind.name, [side.dim_value for side in tensor.shape.dim]
 
 
-def _run(
-    session: onnxruntime.InferenceSession, given: dict[str, np.ndarray], path: Path
-) -> None:
-    """Compute once; give the memory back, of which pieces would be left over."""
-    options = onnxruntime.RunOptions()
-    options.add_run_config_entry('memory.enable_memory_arena_shrinkage', 'cpu:0')
-    timer = Timer(MOST_SECONDS, lambda: setattr(options, 'terminate', True))
-    timer.daemon = True
-    start = time.monotonic()
-    timer.start()
-    try:
-        session.run(None, given, options)
-    except Exception as error:
-        if not options.terminate:
-            raise
-        raise _too_long(path) from error
-    finally:
-        timer.cancel()
-    if time.monotonic() - start > MOST_SECONDS:
-        raise _too_long(path)
+def _compute_apart(path: Path, images: Sequence[Image], levels: Sequence[int]) -> None:
+    """Let a network compute in a process of its own, and wait for that.
 
-
-def _too_long(path: Path) -> UserError:
-    return UserError(
-        f'{path} takes more than {MOST_SECONDS:g} s to compute once: it may be '
-        'hostile, or too large for this machine'
+    Raises:
+        UserError: If the process is ended from outside.
+        subprocess.TimeoutExpired: If it takes too long.
+        RuntimeError: If the network computes nothing, with what was said.
+    """
+    done = subprocess.run(
+        [sys.executable, '-I', '-c', CHILD, path, *sys.path],
+        input=json.dumps([images, levels]).encode(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        timeout=onnx_run.MOST_SECONDS,
     )
+    if done.returncode and done.stdout:
+        raise RuntimeError(json.loads(done.stdout))
+    if done.returncode:
+        raise UserError(
+            f'{path} ends the process that tries it ({_ending(done.returncode)}): it '
+            'is damaged or hostile, or too large for the memory of this machine'
+        )
 
 
-@cache
-def _limit_memory() -> None:
-    """Set a limit for all sessions that use the allocator of the process."""
-    onnxruntime.create_and_register_allocator(
-        onnxruntime.OrtMemoryInfo(
-            'Cpu',
-            onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR,
-            0,
-            onnxruntime.OrtMemType.DEFAULT,
-        ),
-        onnxruntime.OrtArenaCfg({'max_mem': MOST_BYTES, 'arena_extend_strategy': 1}),
-    )
+def _ending(status: int) -> str:
+    """How a process ended, by its status."""
+    names = {-sign: sign.name for sign in signal.Signals}
+    return names.get(status, f'exit status {status}')

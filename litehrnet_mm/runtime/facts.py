@@ -22,6 +22,9 @@ FACTS = dict(
     ),
 )
 """What a file has to tell of itself, by its task."""
+MOST_LETTERS = 2**20
+"""Of all metadata of ours in a file, a thousand times what they have; decoded, JSON can
+take thirty times its letters."""
 MOST_PIXELS = 2**25
 """Of an input; what is larger is a mistake."""
 LEAST_STD = 1e-9
@@ -38,12 +41,14 @@ def read_facts(properties: Mapping[str, str], path: Any) -> dict[str, Any]:
     Raises:
         ValueError: If something is missing, or is nothing that can be.
     """
+    told = {key: x for key, x in properties.items() if key.startswith(PREFIX)}
+    if sum(map(len, told.values())) > MOST_LETTERS:
+        raise ValueError(
+            f'{path}: its metadata is damaged: it has more than {MOST_LETTERS:,} '
+            'letters'
+        )
     try:
-        facts = {
-            key.removeprefix(PREFIX): json.loads(value)
-            for key, value in properties.items()
-            if key.startswith(PREFIX)
-        }
+        facts = {key.removeprefix(PREFIX): json.loads(x) for key, x in told.items()}
     except (ValueError, RecursionError) as error:
         raise ValueError(f'{path}: its metadata is damaged: {error}') from error
     task = facts.get('task')

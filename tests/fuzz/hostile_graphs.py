@@ -293,6 +293,102 @@ def wide_window(model: onnx.ModelProto) -> None:
     )
 
 
+def least_by_minus_one(model: onnx.ModelProto) -> None:
+    """The least whole number by -1, at which a processor stops the program."""
+    out = make_way(model)
+    model.graph.initializer.extend(
+        [
+            numpy_helper.from_array(np.array([-(2**63)]), 'least'),
+            numpy_helper.from_array(np.array([-1]), 'by'),
+        ]
+    )
+    add_quotient(model, out)
+
+
+def least_by_light(model: onnx.ModelProto) -> None:
+    """The same, where an image has a pixel that no noise has."""
+    out = make_way(model)
+    image = model.graph.input[0].name
+    model.graph.initializer.extend(
+        [
+            numpy_helper.from_array(np.array([-(2**63)]), 'least'),
+            numpy_helper.from_array(np.array(300), 'away'),
+        ]
+    )
+    model.graph.node.extend(
+        [
+            helper.make_node('Cast', [image], ['whole'], to=TensorProto.INT64),
+            helper.make_node('ReduceMax', ['whole'], ['brightest'], keepdims=0),
+            helper.make_node('Sub', ['brightest', 'away'], ['by']),
+        ]
+    )
+    add_quotient(model, out)
+
+
+def add_quotient(model: onnx.ModelProto, out: str) -> None:
+    """Divide a whole number, and add it to the result."""
+    model.graph.node.extend(
+        [
+            helper.make_node('Div', ['least', 'by'], ['quotient']),
+            helper.make_node('Cast', ['quotient'], ['real'], to=TensorProto.FLOAT),
+            helper.make_node('Add', ['before', 'real'], [out]),
+        ]
+    )
+
+
+def sparse(model: onnx.ModelProto) -> None:
+    """Gigabytes of weights, of which the file has one."""
+    sparse_constant(model)
+    node = next(x for x in model.graph.node if x.op_type == 'Constant')
+    weight = node.attribute[0].sparse_tensor
+    weight.values.name = node.output[0]
+    model.graph.sparse_initializer.append(weight)
+    model.graph.node.remove(node)
+
+
+def sparse_constant(model: onnx.ModelProto) -> None:
+    """The same by a node."""
+    out = make_way(model)
+    values = helper.make_tensor('', TensorProto.FLOAT, [1], [1.0])
+    places = helper.make_tensor('', TensorProto.INT64, [1], [5])
+    weight = helper.make_sparse_tensor(values, places, [900_000_000])
+    model.graph.initializer.append(numpy_helper.from_array(np.array([0]), 'first'))
+    model.graph.node.extend(
+        [
+            helper.make_node('Constant', [], ['sparse'], sparse_value=weight),
+            helper.make_node('Gather', ['sparse', 'first'], ['nothing']),
+            helper.make_node('Add', ['before', 'nothing'], [out]),
+        ]
+    )
+
+
+def many_values(model: onnx.ModelProto) -> None:
+    """Numbers among millions, in memory that no limit of a runtime counts."""
+    out = make_way(model)
+    for name, number in dict(start=0, end=25_000_000, step=1, first=0).items():
+        weight = numpy_helper.from_array(np.array(number), name)
+        model.graph.initializer.append(weight)
+    model.graph.node.extend(
+        [
+            helper.make_node('Range', ['start', 'end', 'step'], ['range']),
+            helper.make_node('Unique', ['range'], ['values']),
+            helper.make_node('Gather', ['values', 'first'], ['least']),
+            helper.make_node('Cast', ['least'], ['nothing'], to=TensorProto.FLOAT),
+            helper.make_node('Add', ['before', 'nothing'], [out]),
+        ]
+    )
+
+
+def crowded(model: onnx.ModelProto) -> None:
+    """Very many operators."""
+    name = make_way(model)
+    places = ['before', *(str(k) for k in range(50_000)), name]
+    model.graph.node.extend(
+        helper.make_node('Identity', [before], [after])
+        for before, after in zip(places, places[1:])
+    )
+
+
 def no_input(model: onnx.ModelProto) -> None:
     """A network that takes nothing."""
     for image in model.graph.input:
@@ -330,6 +426,12 @@ HOSTILE: dict[Callable[[onnx.ModelProto], None], str] = {
     large_product: 'takes longer than any',
     wide_window: 'takes longer than any',
     own_function: 'functions of its own',
+    least_by_minus_one: 'divides whole numbers by such',
+    least_by_light: 'divides whole numbers by such',
+    sparse: 'has sparse weights',
+    sparse_constant: 'has sparse weights',
+    many_values: 'the operator Unique',
+    crowded: 'more than 50,000 operators',
     no_input: 'is not as MMDeploy exports',
     in_a_sequence: 'is not as MMDeploy exports',
 }

@@ -4,8 +4,9 @@ A child reads many inputs, one after the other. Before each it tells its number,
 each what came of it, so that an input that ends the child, or keeps it, is known; the
 next child goes on behind it. Each input has 5 s of CPU time, 6 s on the clock without
 those in which it was ready and others had the cores, and 2 GB above what the child has
-from its start. An audit hook notes what only code would do: start a process, connect,
-write a file anywhere but into the one folder that is for mended copies.
+from its start. An audit hook notes what only code would do: start a process other than
+that in which a network is tried, connect, write a file anywhere but into the one folder
+that is for mended copies.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ import cv2
 import torch
 
 from litehrnet_mm.cli import UserError
-from litehrnet_mm.prediction.onnx_trial import OVER
+from litehrnet_mm.prediction.onnx_trial import CHILD, OVER
 
 CPU_SECONDS = 5.0
 CLOCK_SECONDS = 6.0
@@ -51,6 +52,8 @@ CODE = (
     *('socket.getaddrinfo', 'shutil.rmtree', 'ctypes.dlopen', 'webbrowser.open'),
 )
 """What Python's audit hooks call that which no reader does."""
+TRIAL = [sys.executable, '-I', '-c', CHILD]
+"""How the command begins by which a reader tries a network in another process."""
 COPYING = {'open': 1, 'os.mkdir': 1, 'os.rename': 2, 'os.remove': 1}
 """What those do who write copies, and how many paths each is about."""
 OUT = 'out'
@@ -115,9 +118,12 @@ class Ran:
         if not self.listens:
             return
         writes = event == 'open' and isinstance(args[2], int) and args[2] & WRITING
-        if self.copies(event, args):
+        tries = event == 'subprocess.Popen' and args[1][: len(TRIAL)] == TRIAL
+        if tries or self.copies(event, args):
             return
-        if event in CODE or (writes and args[0] != os.devnull):
+        # A number is of what is open already, such as a pipe.
+        writes = writes and args[0] != os.devnull and not isinstance(args[0], int)
+        if event in CODE or writes:
             self.events.append(f'{event} {str(args)[:80]}')
             raise PermissionError(f'not while reading: {event}')
 

@@ -54,6 +54,6 @@ param_scheduler = [
 ]
 default_hooks = dict(
     logger=dict(interval=50),
-    checkpoint=dict(interval=max_iters, save_optimizer=False, max_keep_ckpts=1),
+    checkpoint=dict(interval=max_iters, max_keep_ckpts=1),
 )
 randomness = dict(seed=0)
