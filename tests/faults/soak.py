@@ -26,6 +26,7 @@ from litehrnet_mm.cli import positive, progress_bar, tool_parser
 
 IMAGES, PARTS = 20, 6
 EPOCH = IMAGES // 2
+LEAST = 300
 STEP = re.compile(r'Epoch\(train\) +\[(\d+)\]\[ *(\d+)/')
 SIZE = re.compile(r'^Pss_(?:Anon|Shmem): +(\d+) kB', re.M)
 
@@ -111,6 +112,8 @@ def main() -> None:
         '--steps', type=positive, default=3000, help='default: %(default)s'
     )
     args = parser.parse_args()
+    if args.steps < LEAST:
+        parser.error(f'--steps must be at least {LEAST}: fewer are all warm-up')
     with tempfile.TemporaryDirectory() as name:
         found = soak(Path(name), args.steps)
     percent = growth(found)
