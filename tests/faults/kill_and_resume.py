@@ -123,7 +123,7 @@ def one_and_other(folder: Path, by_epoch: bool, kills: int, seed: int) -> Counte
     chance, log = random.Random(seed), folder / 'log.txt'
     alone, work, people = (folder / name for name in ('alone', 'work', 'people'))
     write_people(people)
-    length = (4 if by_epoch else 4 * INTERVAL) * (kills + 1)
+    length = (3 if by_epoch else 3 * INTERVAL) * (kills + 1)
     kind = dict(by_epoch=by_epoch, evaluate=True)
     unit = 'epochs' if by_epoch else 'iterations'
     print(f'{unit}: a run of {length} that is left alone', flush=True)
