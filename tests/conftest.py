@@ -33,13 +33,6 @@ DATA_VARIABLE = 'LITEHRNET_MM_TEST_DATA'
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
-def pytest_xdist_auto_num_workers() -> int | None:
-    """One process more than cores, since tests wait for disks and for other runs."""
-    if 'PYTEST_XDIST_AUTO_NUM_WORKERS' in os.environ:
-        return None  # xdist's own variable, which it reads then
-    return (os.cpu_count() or 1) + 1
-
-
 @pytest.fixture(autouse=True)
 def no_scope_is_left():
     """A run leaves its default scope, in which the next test would look for classes."""
