@@ -108,6 +108,11 @@ def wait_for(
     return False
 
 
+def names(folder: Path) -> list[str]:
+    """Checkpoints in a folder, and what is being written."""
+    return sorted(path.name for path in folder.glob('*.p*t*'))
+
+
 def weights(path: Path) -> dict[str, torch.Tensor]:
     """Of a checkpoint."""
     return read_checkpoint(str(path))['state_dict']

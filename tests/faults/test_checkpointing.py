@@ -12,17 +12,12 @@ import pytest
 from interruptions import raising, train_interrupted
 from mmengine.runner import Runner
 from running import forget_runs
-from runs import assert_same
+from runs import assert_same, names
 
 from litehrnet_mm.checkpoints.files import read_checkpoint
 from litehrnet_mm.cli import UserError
 from litehrnet_mm.engine import checkpointing, replacing, storing
 from litehrnet_mm.engine.launch import train
-
-
-def names(folder: Path) -> list[str]:
-    """Checkpoints in a folder, and what is being written."""
-    return sorted(path.name for path in folder.glob('*.p*t*'))
 
 
 @pytest.fixture

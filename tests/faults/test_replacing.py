@@ -14,6 +14,7 @@ import torch
 from mmengine.logging import MessageHub
 from mmengine.optim import OptimWrapper
 from mmengine.runner import save_checkpoint
+from runs import names
 
 from litehrnet_mm.engine import checkpointing, replacing
 from litehrnet_mm.engine.checkpointing import WholeCheckpointHook
@@ -74,11 +75,6 @@ def said(monkeypatch) -> list[str]:
     lines = []
     monkeypatch.setattr(replacing, 'warn', lines.append)
     return lines
-
-
-def names(folder: Path) -> list[str]:
-    """Checkpoints in a folder, and what is being written."""
-    return sorted(path.name for path in folder.glob('*.p*t*'))
 
 
 def refusing(number: int, name: str, allowed: Callable) -> Callable:
